@@ -1,0 +1,149 @@
+"""Chat answers in the wire's shape: ids, usage and cost put in, everything else as the model gave it.
+
+Format: OpenAI's chat completion and chunk objects, with OpenRouter's `provider`, `usage.cost` and `cost_details`.
+"""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from tritium.chat import Chunk, Completion
+from tritium.gateway import Account
+
+NANODOLLARS = 1_000_000_000
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+class Shape:
+    """What all pieces of one answer share."""
+
+    __slots__ = ("_created", "_first", "_id", "_model")
+
+    def __init__(self, call_id: str, model: str) -> None:
+        self._id = call_id
+        self._model = model
+        self._created = int(time.time())
+        self._first = True
+
+    def completion(self, completion: Completion, account: Account, fusion: Any) -> bytes:
+        """A whole answer put together from chunks."""
+        message: dict[str, Any] = {"role": "assistant", "content": completion.text, "refusal": None}
+        if completion.reasoning:
+            message["reasoning"] = completion.reasoning
+        if completion.reasoning_details:
+            message["reasoning_details"] = completion.reasoning_details
+        if completion.tool_calls:
+            message["tool_calls"] = completion.tool_calls
+            message["content"] = completion.text or None
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completion.finish_reason or "stop"}
+        document = {
+            **self._head("chat.completion", completion.model, completion.provider),
+            "system_fingerprint": None,
+            "choices": [choice],
+            "usage": usage_object(account),
+        }
+        if fusion is not None:
+            document["fusion"] = fusion
+        return _encode(document)
+
+    def passed_through(self, chunk: Chunk, account: Account, fusion: Any) -> bytes:
+        """A provider's own whole answer, ours only where it must be."""
+        assert chunk.raw is not None  # noqa: S101 - the caller looked
+        document: dict[str, Any] = dict(_fields(chunk.raw))
+        document |= self._head("chat.completion", chunk.model, chunk.provider)
+        document.setdefault("system_fingerprint", None)
+        document["usage"] = usage_object(account)
+        if fusion is not None:
+            document["fusion"] = fusion
+        return _encode(document)
+
+    def chunk(self, chunk: Chunk) -> bytes | None:
+        """One piece as a server-sent event; None if nothing of it is the caller's (usage comes at the end)."""
+        if chunk.raw is not None:
+            document: dict[str, Any] = dict(_fields(chunk.raw))
+            document.pop("usage", None)
+            if not chunk.choices:
+                return None
+            document |= self._head("chat.completion.chunk", chunk.model, chunk.provider)
+            self._first = False
+            return _event(document)
+        if not chunk.choices:
+            return None
+        choices = [
+            {"index": each.index, "delta": each.delta, "finish_reason": each.finish_reason, "logprobs": None}
+            for each in chunk.choices
+        ]
+        if self._first:
+            chunk.choices[0].delta.role = "assistant"
+            chunk.choices[0].delta.content = chunk.choices[0].delta.content or ""
+            self._first = False
+        return _event({**self._head("chat.completion.chunk", chunk.model, chunk.provider), "choices": choices})
+
+    def progress(self, event: Any) -> bytes:
+        """A fusion's progress on a chunk that says nothing: valid for every client, visible to those who look."""
+        choice: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": None, "logprobs": None}
+        head = self._head("chat.completion.chunk", None, None)
+        return _event({**head, "choices": [choice], "fusion": event})
+
+    def usage(self, account: Account, fusion: Any) -> bytes:
+        """The last chunk: no choices, usage and cost."""
+        document = {
+            **self._head("chat.completion.chunk", None, None),
+            "choices": [],
+            "usage": usage_object(account),
+        }
+        if fusion is not None:
+            document["fusion"] = fusion
+        return _event(document)
+
+    def with_usage(self, event: bytes, account: Account, fusion: Any) -> bytes:
+        """An event that is ready, with usage added to it."""
+        document: dict[str, Any] = dict(_fields(event[6:-2]))
+        document["usage"] = usage_object(account)
+        if fusion is not None:
+            document["fusion"] = fusion
+        return _event(document)
+
+    def failure(self, error: dict[str, Any]) -> bytes:
+        """An error in the middle of a stream, as OpenRouter sends it."""
+        choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+        return _event({**self._head("chat.completion.chunk", None, None), "error": error, "choices": [choice]})
+
+    def _head(self, kind: str, model: str | None, provider: str | None) -> dict[str, Any]:
+        self._model = model or self._model
+        head = {"id": self._id, "object": kind, "created": self._created, "model": self._model}
+        if provider is not None:
+            head["provider"] = provider
+        return head
+
+
+def usage_object(account: Account) -> dict[str, Any]:
+    """Tokens and cost of everything the request caused. `cost` is null where a price is unknown."""
+    usage = account.usage
+    cost = dollars(account.cost_nanodollars)
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.input + usage.output,
+        "cost": cost,
+        "is_byok": True,
+        "prompt_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "cost_details": {"upstream_inference_cost": cost},
+    }
+
+
+def dollars(nanodollars: int | None) -> Decimal | None:
+    """For JSON: an exact number of dollars."""
+    return None if nanodollars is None else Decimal(nanodollars) / NANODOLLARS
+
+
+def _event(document: Any) -> bytes:
+    return b"data: " + _encode(document) + b"\n\n"

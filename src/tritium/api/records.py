@@ -1,0 +1,128 @@
+"""What was written down, read back: GET /generation, GET /fusion/runs, GET /fusion/runs/{id}."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+import msgspec
+
+from tritium.api.completion import dollars
+from tritium.errors import InvalidRequest, NotFound
+from tritium.ledger.prices import total
+from tritium.ledger.runs import RunSummary
+from tritium.model import Generation
+
+
+class Records(Protocol):
+    """The ledger, read; what was recorded before the call is visible to it."""
+
+    async def generations(self, request_id: str) -> list[Generation]: ...
+
+    async def run(self, run_id: str) -> bytes | None: ...
+
+    async def runs(self, limit: int, before: str | None) -> list[RunSummary]: ...
+
+
+async def generation(records: Records, query: bytes) -> dict[str, Any]:
+    """OpenRouter's generation object; for a fused answer the sum over its calls.
+
+    Raises:
+        InvalidRequest: no id was given.
+        NotFound: nothing was written under it.
+    """
+    wanted = _one(query, "id")
+    if wanted is None:
+        raise InvalidRequest("Say which generation: /generation?id=gen-...", param="id")
+    rows = await records.generations(wanted)
+    if not rows:
+        raise NotFound(f"There is no generation {wanted!r}.", param="id")
+    return {"data": _generation_object(wanted, rows)}
+
+
+def _generation_object(wanted: str, rows: list[Generation]) -> dict[str, Any]:
+    fused = len(rows) > 1 or rows[0].id != wanted
+    head = next((row for row in rows if row.role in ("solo", "synthesizer")), rows[0])
+    cost = dollars(total([row.cost_nanodollars for row in rows]))
+    began = min(row.created_at for row in rows)
+    ended = max(row.created_at + row.latency_ms / 1e3 for row in rows)
+    return {
+        "id": wanted,
+        "request_id": head.request_id,
+        "model": head.model,
+        "router": "openrouter/fusion" if fused else None,
+        "provider_name": head.provider,
+        "api_type": "completions",
+        "created_at": datetime.fromtimestamp(began, UTC).isoformat().replace("+00:00", "Z"),
+        "streamed": head.streamed,
+        "cancelled": any(row.outcome == "cancelled" for row in rows) if not fused else head.outcome == "cancelled",
+        "finish_reason": head.finish_reason,
+        "latency": head.first_token_ms,
+        "generation_time": round((ended - began) * 1e3, 3),
+        "tokens_prompt": sum(row.usage.input for row in rows),
+        "tokens_completion": sum(row.usage.output for row in rows),
+        "native_tokens_prompt": sum(row.usage.input for row in rows),
+        "native_tokens_completion": sum(row.usage.output for row in rows),
+        "native_tokens_reasoning": sum(row.usage.reasoning for row in rows),
+        "native_tokens_cached": sum(row.usage.cache_read for row in rows),
+        "total_cost": cost,
+        "usage": cost,
+        "upstream_inference_cost": cost,
+        "is_byok": True,
+        "calls": [_call_object(row) for row in rows],
+    }
+
+
+def _call_object(row: Generation) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "role": row.role,
+        "model": row.model,
+        "provider_name": row.provider,
+        "outcome": row.outcome,
+        "error": row.error,
+        "tokens_prompt": row.usage.input,
+        "tokens_completion": row.usage.output,
+        "tokens_estimated": row.usage.estimated,
+        "cost": dollars(row.cost_nanodollars),
+        "latency": row.first_token_ms,
+        "generation_time": row.latency_ms,
+    }
+
+
+async def run(records: Records, run_id: str) -> dict[str, Any]:
+    """One run, whole.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    document = await records.run(run_id)
+    if document is None:
+        raise NotFound(f"There is no fusion run {run_id!r}.", param="id")
+    return {"data": msgspec.Raw(document)}
+
+
+async def runs(records: Records, query: bytes) -> dict[str, Any]:
+    """The newest runs, a line each; `limit` and `before` (the last id of the page before) page through them."""
+    limit = _one(query, "limit") or "50"
+    if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
+        raise InvalidRequest("'limit' is a number from 1 to 1000.", param="limit")
+    return {"data": [_summary(row) for row in await records.runs(int(limit), _one(query, "before"))]}
+
+
+def _summary(row: RunSummary) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "created": row.created_at,
+        "model": row.model,
+        "strategy": row.strategy,
+        "outcome": row.outcome,
+        "cost_usd": dollars(row.cost_nanodollars),
+        "latency_ms": row.latency_ms,
+        "answer_preview": row.answer_preview,
+    }
+
+
+def _one(query: bytes, name: str) -> str | None:
+    return next(iter(parse_qs(query.decode("latin-1")).get(name, [])), None)

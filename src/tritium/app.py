@@ -1,0 +1,140 @@
+"""Where everything is wired together, and the only place: a configuration in, a running gateway out.
+
+Nothing here is global: two gateways in one process share nothing but the interpreter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from tritium.api.application import Application
+from tritium.catalog.build import build_catalog, embedded_shelf, switched_on
+from tritium.catalog.catalog import Catalog
+from tritium.config import Config
+from tritium.gateway import Gateway
+from tritium.ledger.generations import Generations
+from tritium.ledger.runs import Runs, RunSummary
+from tritium.ledger.writer import LedgerWriter
+from tritium.model import Generation
+from tritium.providers.detect import detect_servers
+from tritium.providers.http import HttpTransport
+from tritium.providers.local.runtime import LlamaRuntime
+from tritium.providers.local.shelf import InstalledModel, installed
+from tritium.providers.registry import Vendor, vendors
+from tritium.storage.database import Database
+
+
+@dataclass(frozen=True)
+class Running:
+    """A gateway that is up, and what it found when it came up."""
+
+    config: Config
+    gateway: Gateway
+    catalog: Catalog
+    ledger: LedgerWriter
+    records: Ledger
+    rows: Mapping[str, Vendor]
+    """Every provider there could be."""
+    on: Sequence[str]
+    """Those that are switched on."""
+    servers: Mapping[str, Sequence[str]]
+    """Loopback servers that answered, with their models."""
+    embedded: Sequence[InstalledModel]
+    runtime: LlamaRuntime | None
+
+    def application(self) -> Application:
+        return Application(self.gateway, self.records, self.config.server, self.health)
+
+    def health(self) -> dict[str, Any]:
+        return {"providers": list(self.on), "ledger": self.ledger.health()}
+
+
+class Ledger:
+    """Reading what was written, the writer's queue included: whoever asks right after an answer finds it."""
+
+    def __init__(self, database: Database, writer: LedgerWriter) -> None:
+        self._writer = writer
+        self._generations = Generations(database)
+        self._runs = Runs(database)
+
+    async def generations(self, request_id: str) -> list[Generation]:
+        await self._writer.aflush()
+        return await asyncio.to_thread(self._generations.of_request, request_id)
+
+    async def run(self, run_id: str) -> bytes | None:
+        await self._writer.aflush()
+        found = await asyncio.to_thread(self._runs.get, run_id)
+        return None if found is None else found.document
+
+    async def find_run(self, prefix: str) -> str:
+        """The id that begins so.
+
+        Raises:
+            NotFound, InvalidRequest: none does, or several.
+        """
+        await self._writer.aflush()
+        return await asyncio.to_thread(self._runs.find, prefix)
+
+    async def runs(self, limit: int, before: str | None) -> list[RunSummary]:
+        await self._writer.aflush()
+        return await asyncio.to_thread(self._runs.recent, limit, before)
+
+
+@asynccontextmanager
+async def running(config: Config, environment: Mapping[str, str] = os.environ) -> AsyncIterator[Running]:
+    """Open everything, and close it again in reverse order, the ledger last: it has still to hear what was cut short.
+
+    Raises:
+        ConfigError, StorageError: it can't run like this; the message says what to do.
+    """
+    rows = vendors(config, environment)
+    database = Database.open(config.database_path)
+    ledger = LedgerWriter(database)
+    transport = HttpTransport()
+    embedded = _embedded(config)
+    runtime = _runtime(config, embedded)
+    try:
+        servers = await detect_servers(rows, environment, transport) if config.local.detect_servers else {}
+        shelf = embedded_shelf(embedded, runtime) if runtime is not None else None
+        catalog = build_catalog(config, environment, rows, servers, transport, shelf)
+        yield Running(
+            config=config,
+            gateway=Gateway(catalog, ledger),
+            catalog=catalog,
+            ledger=ledger,
+            records=Ledger(database, ledger),
+            rows=rows,
+            on=[name for name, row in rows.items() if switched_on(name, row, environment, servers)],
+            servers=servers,
+            embedded=embedded,
+            runtime=runtime,
+        )
+    finally:
+        await transport.close()
+        if runtime is not None:
+            await runtime.close()
+        try:
+            ledger.close()
+        finally:
+            database.close()
+
+
+def _embedded(config: Config) -> list[InstalledModel]:
+    if not config.local.enabled:
+        return []
+    context = config.local.context_tokens
+    return [replace(model, context_length=context) for model in installed(config.models_path)]
+
+
+def _runtime(config: Config, embedded: Sequence[InstalledModel]) -> LlamaRuntime | None:
+    if not embedded:
+        return None
+    settings = config.local
+    return LlamaRuntime(threads=settings.threads, max_concurrency=settings.max_concurrency)

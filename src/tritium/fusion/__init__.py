@@ -1,0 +1,1 @@
+"""Models that ask several models and answer once."""

@@ -1,0 +1,1 @@
+"""What calls cost: the one place where tokens become money."""

@@ -1,0 +1,111 @@
+"""A model is anything that answers a chat request: a provider's model, a fallback chain, a fusion. They nest.
+
+Rules: open, then stream. Failing to open is recoverable; once chunks flow we are committed.
+A call is passed down, never reached for; what it cost is settled once, when its context is left.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tritium.chat import ChatRequest, Chunk, Usage
+
+Answer = AbstractAsyncContextManager[AsyncIterator[Chunk]]
+
+Role = Literal["solo", "seat", "judge", "synthesizer", "repair"]
+"""What a provider call was for."""
+
+Outcome = Literal["ok", "failed", "cancelled", "timeout"]
+
+
+class Model(Protocol):
+    """Anything that answers."""
+
+    @property
+    def id(self) -> str: ...
+
+    def answer(self, request: ChatRequest, call: Call) -> Answer:
+        """Open an answer.
+
+        Raises:
+            RequestError, UpstreamError: while opening; a later failure comes out of the iterator.
+        """
+        ...
+
+
+class Generation(Struct, frozen=True):
+    """One provider call: the row behind every figure. Latencies in milliseconds, cost in nano-dollars.
+
+    `cost_nanodollars` is None when the price is unknown, never 0.
+    """
+
+    id: str
+    request_id: str
+    """The call the caller made; equal to `id` for a plain request."""
+    model: str
+    provider: str
+    role: Role
+    created_at: float
+    """Unix seconds."""
+    usage: Usage
+    cost_nanodollars: int | None
+    outcome: Outcome
+    finish_reason: str | None
+    streamed: bool
+    first_token_ms: float | None
+    latency_ms: float
+    error: str | None = None
+    caller: str = "local"
+
+
+class Recorder(Protocol):
+    """Where what happened is written; must not block and must not lose."""
+
+    def generation(self, row: Generation) -> None: ...
+
+    def run(self, run_id: str, created_at: float, model: str, document: bytes) -> None:
+        """Keep a fusion's run; `document` is its JSON."""
+        ...
+
+
+class Call(Struct, frozen=True):
+    """One request on its way down: who asks, what for, how deep, until when, and where it is written down."""
+
+    id: str
+    recorder: Recorder
+    request_id: str
+    caller: str = "local"
+    role: Role = "solo"
+    depth: int = 0
+    deadline: float | None = None
+    """`time.monotonic()` seconds."""
+
+    def child(self, role: Role, *, recorder: Recorder | None = None, deadline: float | None = None) -> Call:
+        """A sub-call of this one: own id, same request, one level deeper."""
+        return replace(
+            self,
+            id=new_id(),
+            role=role,
+            depth=self.depth + 1,
+            recorder=recorder or self.recorder,
+            deadline=min(filter(None, (deadline, self.deadline)), default=None),
+        )
+
+
+def new_id(prefix: str = "gen") -> str:
+    """OpenRouter's form: `gen-<unix seconds>-<random>`."""
+    return f"{prefix}-{int(time.time())}-{os.urandom(8).hex()}"
+
+
+def new_call(recorder: Recorder, *, caller: str = "local", deadline_seconds: float | None = None) -> Call:
+    """The call at the top of a request."""
+    call_id = new_id()
+    deadline = None if deadline_seconds is None else time.monotonic() + deadline_seconds
+    return Call(call_id, recorder, call_id, caller, deadline=deadline)

@@ -1,0 +1,115 @@
+"""Which vendors and servers there are: the rows of `registry.toml`, the user's own added or laid over them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Literal
+from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from tritium.closed import closed
+from tritium.config import Config, Provider
+from tritium.errors import ConfigError
+from tritium.providers.transport import Target
+from tritium.providers.wire import Quirks
+
+
+class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
+    """A row: how a vendor or server is reached and in which dialect."""
+
+    name: str
+    base_url: str
+    format: Literal["openai", "anthropic", "gemini"] = "openai"
+    keys: tuple[str, ...] = ()
+    """Environment variables that may hold the key, in order."""
+    base_url_env: str | None = None
+    """An environment variable that moves the base URL, as the vendor's own tools read it."""
+    prices: str | None = None
+    """The vendor's id in the price catalogue."""
+    panel: tuple[str, ...] = ()
+    quirks: Quirks = Quirks()
+    loopback: bool = False
+    """A server on this machine: no key needed, found by asking."""
+    models: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    free: bool = False
+    connect_seconds: float = 10.0
+    first_byte_seconds: float = 300.0
+    between_bytes_seconds: float = 120.0
+    own: bool = False
+    """Named in the user's configuration."""
+
+    def key(self, environment: Mapping[str, str]) -> str | None:
+        """The key's value, from the first variable that has one; a line break after it is not part of it."""
+        return next(filter(None, (environment.get(name, "").strip() for name in self.keys)), None)
+
+
+def vendors(config: Config, environment: Mapping[str, str]) -> dict[str, Vendor]:
+    """All rows by provider id; those disabled in the configuration are left out.
+
+    Raises:
+        ConfigError: a provider of the user's own has no `base_url`, or not an http(s) one; or `OLLAMA_HOST` is none.
+    """
+    text = files("tritium.providers").joinpath("registry.toml").read_text("utf-8")
+    rows = closed(dict[str, Vendor], tomllib.loads(text), where="registry.toml", error=ConfigError)
+    rows = {name: _moved(row, environment) for name, row in rows.items()}
+    for name, own in config.providers.items():
+        if not own.enabled:
+            rows.pop(name, None)
+            continue
+        rows[name] = _laid_over(name, own, rows.get(name))
+    return rows
+
+
+def _laid_over(name: str, own: Provider, row: Vendor | None) -> Vendor:
+    if row is None:
+        if own.base_url is None:
+            raise ConfigError(f"providers.{name} needs a base_url: it is not in the registry.")
+        row = Vendor(name=name, base_url=own.base_url, format=own.format or "openai")
+    base_url = (own.base_url or row.base_url).rstrip("/")
+    try:
+        Target.parse(base_url)
+    except ValueError as error:
+        raise ConfigError(f"providers.{name}.base_url is no http(s) address: {error}.") from None
+    return replace(
+        row,
+        base_url=base_url,
+        format=own.format or row.format,
+        keys=(own.key_env,) if own.key_env else row.keys,
+        models=tuple(own.models) or row.models,
+        headers=own.headers or row.headers,
+        free=own.free or row.free,
+        connect_seconds=own.connect_seconds,
+        first_byte_seconds=own.first_byte_seconds,
+        between_bytes_seconds=own.between_bytes_seconds,
+        own=True,
+    )
+
+
+def _moved(row: Vendor, environment: Mapping[str, str]) -> Vendor:
+    """Ollama's own variable is a host or a URL, with or without a scheme and a port (envconfig.Host in its source).
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    given = environment.get(row.base_url_env or "", "").strip()
+    if not given:
+        return row
+    plain = "//" not in given
+    try:
+        parts = urlsplit(f"http://{_bracketed(given)}" if plain else given)
+        host = "127.0.0.1" if parts.hostname in (None, "0.0.0.0", "::") else parts.hostname  # noqa: S104 - to listen on
+        port = parts.port or (urlsplit(row.base_url).port if plain else {"http": 80, "https": 443}.get(parts.scheme))
+        target = Target.parse(f"{parts.scheme}://{_bracketed(host)}:{port}/v1")
+    except ValueError as error:
+        raise ConfigError(f"{row.base_url_env} is no address of a server: {error}.") from None
+    return replace(row, base_url=target.origin + target.path)
+
+
+def _bracketed(host: str) -> str:
+    """An IPv6 address as URLs write it."""
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host

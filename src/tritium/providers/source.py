@@ -1,0 +1,178 @@
+"""A provider reached by HTTP: a wire format, an endpoint, and the transport between them, as a Source of chunks."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+from tritium import __version__
+from tritium.chat import ChatRequest, Chunk
+from tritium.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from tritium.model import Call
+from tritium.providers.sse import Event, EventDecoder, EventTooLarge
+from tritium.providers.transport import (
+    ConnectTimeout,
+    ReadTimeout,
+    Reply,
+    Target,
+    Timeouts,
+    Transport,
+    TransportError,
+)
+from tritium.providers.wire import Reader, WireFormat, error_for_status
+
+_COMMON = ((b"content-type", b"application/json"), (b"user-agent", b"tritium/" + __version__.encode()))
+_ERROR_BODY_BYTES = 65_536
+
+
+class HttpSource:
+    """One provider's endpoint."""
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        base_url: str,
+        key: str | None,
+        wire: WireFormat,
+        transport: Transport,
+        timeouts: Timeouts,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        self.provider = provider
+        self.key = key
+        self.wire = wire
+        self.transport = transport
+        self.timeouts = timeouts
+        self.base_url = base_url
+        self.headers = (*_COMMON, *headers)
+        self._targets: dict[str, Target] = {}
+
+    def target(self, path: str) -> Target:
+        found = self._targets.get(path)
+        if found is None:
+            found = self._targets[path] = Target.parse(self.base_url + path)
+        return found
+
+    def redacted(self, message: str) -> str:
+        """What the provider says, without the key, should it repeat it."""
+        return message.replace(self.key, "[key]") if self.key else message
+
+    def open(self, request: ChatRequest, model: str, call: Call) -> _HttpAnswer:  # noqa: ARG002 - a Source's signature
+        return _HttpAnswer(self, request, model)
+
+
+class _HttpAnswer:
+    """One exchange: opened when the provider's status is in, read chunk by chunk, its socket given back or closed."""
+
+    __slots__ = ("_events", "_model", "_reader", "_reply", "_request", "_source", "_waiting", "_whole")
+
+    def __init__(self, source: HttpSource, request: ChatRequest, model: str) -> None:
+        self._source = source
+        self._request = request
+        self._model = model
+        self._reply: Reply | None = None
+        self._waiting: deque[Event] = deque()
+        self._whole = not request.streaming
+
+    async def __aenter__(self) -> AsyncIterator[Chunk]:
+        source = self._source
+        path, headers, body = source.wire.to_wire(
+            self._request, self._model, streaming=self._request.streaming, key=source.key
+        )
+        try:
+            reply = await source.transport.request(
+                "POST", source.target(path), (*source.headers, *headers), body, source.timeouts
+            )
+            self._reply = reply
+            if reply.status != 200:
+                raise await self._refused(reply)  # noqa: TRY301 - the reply is closed below, whatever failed
+            # A server that doesn't stream answers JSON all the same; and some that were not asked to, do.
+            content_type = reply.header(b"content-type") or b""
+            self._whole = b"event-stream" not in content_type and (self._whole or b"json" in content_type)
+        except BaseException as error:
+            if self._reply is not None:
+                self._reply.close()
+            if isinstance(error, TransportError):
+                raise _unreachable(source.provider, error) from error
+            if isinstance(error, ValueError):  # a header or an address of the configuration that can't be sent
+                raise UpstreamUnavailable(f"{source.provider}: {error}.", provider=source.provider) from error
+            raise
+        self._reader: Reader = source.wire.reader(source.provider)
+        self._events = EventDecoder()
+        return self
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        try:
+            return await self._next()
+        except TransportError as error:
+            if self._whole or not self._reader.done:
+                raise _unreachable(self._source.provider, error) from error
+            raise StopAsyncIteration from None  # the answer was whole; only its connection did not end as it should
+        except UpstreamError as error:
+            error.message = self._source.redacted(error.message)
+            error.args = (error.message,)
+            raise
+        except EventTooLarge as error:
+            raise UpstreamUnavailable(f"{self._source.provider}: {error}", provider=self._source.provider) from error
+
+    async def _next(self) -> Chunk:
+        reply = self._reply
+        assert reply is not None  # noqa: S101 - entered
+        if self._whole:
+            if self._reader.done:
+                raise StopAsyncIteration
+            whole = self._reader.complete(await reply.body())
+            self._reader.done = True
+            return whole
+        while True:
+            while self._waiting:
+                # One at a time: an event that reports a failure must not take those before it along.
+                event = self._waiting.popleft()
+                chunk = self._reader.event(event.data, event.event)
+                if chunk is not None:
+                    return chunk
+            part = await reply.read()
+            self._waiting.extend(self._events.feed(part) if part else self._events.flush())
+            if not part and not self._waiting:
+                if self._reader.done:
+                    raise StopAsyncIteration
+                name = self._source.provider
+                raise UpstreamUnavailable(f"{name} ended the stream before the answer was whole.", provider=name)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._reply is not None:
+            self._reply.close()
+
+    async def _refused(self, reply: Reply) -> UpstreamError:
+        try:
+            body = await reply.body(_ERROR_BODY_BYTES)
+        except TransportError:
+            body = b""
+        source = self._source
+        told = source.wire.error_message(body)
+        message = source.redacted(told or body.decode("utf-8", "replace").strip() or "no reason given")
+        if not told:
+            message = message[:200]  # somebody's page; cut only now, so that no half of a key is left at the end
+        return error_for_status(source.provider, reply.status, message, _seconds(reply.header(b"retry-after")))
+
+
+def _seconds(value: bytes | None) -> float | None:
+    """`Retry-After` in seconds; its date form is rare among model vendors and not read."""
+    try:
+        seconds = float(value or b"nan")
+    except ValueError:
+        return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _unreachable(provider: str, error: TransportError) -> UpstreamError:
+    kind = UpstreamTimeout if isinstance(error, ConnectTimeout | ReadTimeout) else UpstreamUnavailable
+    return kind(f"{provider}: {error}", provider=provider)
