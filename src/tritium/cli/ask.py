@@ -155,7 +155,7 @@ class _Asking:
 
             summary.show(output(), run, quiet=self._quiet)
         elif not self._quiet:
-            from tritium.cli.summary import receipt
+            from tritium.cli.receipt import receipt
 
             note(receipt(run))
 

@@ -141,6 +141,7 @@ class Conversation:
 
         from tritium.cli import summary
         from tritium.cli.pipe import Pipe
+        from tritium.cli.receipt import receipt
         from tritium.cli.terminal import note, output, shown
         from tritium.cli.turn import Turn, build_request
         from tritium.cli.view import LiveView
@@ -153,5 +154,5 @@ class Conversation:
         if shown():
             summary.show(console, run)
         else:
-            note(summary.receipt(run))
+            note(receipt(run))
         return run.answer

@@ -42,7 +42,7 @@ def _print(found: Checkup) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tritium.cli.terminal import one_line, output
+    from tritium.cli.terminal import one_line, output, shown
 
     console = output()
     marks = {"ok": ("ok", "green"), "missing": ("--", "dim"), "wrong": ("!!", "red")}
@@ -56,4 +56,4 @@ def _print(found: Checkup) -> None:
                 said.append(f"\n{one_line(check.fix)}", "yellow" if check.state == "wrong" else "dim")
             grid.add_row(Text(mark, colour), Text(one_line(check.name)), said)
         console.print(Padding(grid, (0, 0, 0, 2), expand=False))
-    console.print(Text(f"\n{found.verdict}", "bold green" if found.ok else "bold red"))
+    console.print(Text(f"\n{found.verdict}", "bold green" if found.ok else "bold red"), soft_wrap=not shown())

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tritium.chat import Message
 from tritium.cli import figures, summary
+from tritium.cli.receipt import receipt
 from tritium.cli.table import print_table
 from tritium.cli.terminal import one_line, output, plain
 from tritium.fusion.run import Run, SeatReport
@@ -33,7 +34,7 @@ def print_run(run: Run) -> None:
         _section(console, "answer", summary.answer(run.answer))
     console.print(Text("\nreceipt", "bold"))
     _print_calls(run)
-    console.print(Text(summary.receipt(run), "dim"))
+    console.print(Text(receipt(run), "dim"))
 
 
 def _section(console: Console, title: str, body: RenderableType, complaint: str | None = None) -> None:

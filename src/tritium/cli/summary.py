@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tritium.cli import figures
 from tritium.cli.board import brief_name
+from tritium.cli.receipt import receipt
 from tritium.cli.terminal import one_line, plain
 from tritium.fusion.run import Run
 
@@ -86,19 +86,3 @@ def point(entry: Any) -> str:
         texts = [value for value in entry.values() if isinstance(value, str)]
         return max(texts, key=len, default=str(entry))
     return str(entry)
-
-
-def receipt(run: Run) -> str:
-    """One line: cost, tokens, seconds, what the best single model would have cost, where to read more."""
-    paid = run.receipt
-    spent = paid.tokens.input + paid.tokens.output
-    parts = [
-        figures.dollars(paid.cost_usd),
-        figures.tokens(spent, estimated=paid.tokens.estimated),
-        figures.seconds(paid.latency_ms),
-    ]
-    if len(paid.calls) > 1 and paid.best_single_model is not None:
-        alone = paid.best_single_cost_usd
-        known = "an unknown amount" if alone is None else figures.dollars(alone)
-        parts.append(f"best single {brief_name(paid.best_single_model)} would have cost {known}")
-    return " · ".join([*parts, run.id])

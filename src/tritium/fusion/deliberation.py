@@ -147,10 +147,10 @@ class Deliberation:
         return [seat for seat in self.run.seats if seat.outcome == "ok"]
 
     def _vote_is_settled(self) -> bool:
-        """Two makers agree and those still out can't outvote them."""
+        """Those still out can't outvote those who agree."""
         strengths = [seat.profile.strength for seat in self.plan.seats]
         found = ballots.count(self.answers(), self.plan.kind, self.request.question(), strengths)
-        return ballots.beyond_reach(found, len(self.plan.seats))
+        return found.beyond_reach(len(self.plan.seats))
 
     async def _vote(self, answers: list[SeatReport]) -> None:
         strengths = [seat.profile.strength for seat in self.plan.seats]

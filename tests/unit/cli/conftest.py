@@ -19,6 +19,12 @@ from tritium.cli import main
 from tritium.config import Config
 from tritium.providers.registry import vendors
 
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import struct
+    import termios
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 
 
@@ -28,7 +34,7 @@ def nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in {key for row in vendors(Config(), {}).values() for key in row.keys}:
         monkeypatch.delenv(name, raising=False)
     config = tmp_path / "config.toml"
-    config.write_text("[local]\ndetect_servers = false\n")
+    config.write_text("[local]\ndetect_servers = false\n[fusion]\ngrace_seconds = 0.1\n")
     monkeypatch.setenv("TRITIUM_CONFIG", str(config))
     monkeypatch.setenv("TRITIUM_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")  # whoever fetches in a test finds nothing, at once
@@ -68,14 +74,10 @@ class Terminal:
     """A command at a terminal of its own."""
 
     def __init__(self, arguments: tuple[str, ...], columns: int, lines: int) -> None:
-        import fcntl
-        import pty
-        import struct
-        import termios
-
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.raw = ""
+        self._typed_at = 0
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tritium", *arguments],
             stdin=slave,
@@ -83,25 +85,25 @@ class Terminal:
             stderr=slave,
             env={**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - so that Ctrl-C reaches it
         )
         os.close(slave)
 
     @property
     def text(self) -> str:
         """What was written, without the commands to the terminal."""
-        return _ESCAPES.sub("", self.raw).replace("\r", "")
+        return _ESCAPES.sub("", self.raw).replace("\r", "\n")
 
     def type(self, keys: str) -> None:
+        self._typed_at = len(self.text)
         os.write(self._master, keys.encode())
 
     def wait_for(self, words: str) -> None:
+        """Until it has said so since the keys that were typed last."""
         until = time.monotonic() + 20
-        while words not in self.text:
+        while words not in self.text[self._typed_at :]:
             assert time.monotonic() < until, f"never said {words!r}: {self.text}"
-            if not self._read():
-                assert words in self.text, self.text
-                return
+            assert self._read(), f"ended without {words!r}: {self.text}"
 
     def end(self) -> int:
         """Wait until it is over; its exit code."""

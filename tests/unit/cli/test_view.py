@@ -11,6 +11,7 @@ from tritium.chat import Chunk, text_chunk
 from tritium.cli.board import Board
 from tritium.cli.seats import draw_seats
 from tritium.cli.view import LiveView
+from tritium.fusion.run import Tokens
 
 PANEL = "scripted/say=Paris%20it%20is;delay=50,scripted/say=Lyon;delay=80,scripted/stall"
 CONSENSUS = ("-s", "consensus")
@@ -48,21 +49,15 @@ def test_ctrl_c_stops_every_call_keeps_the_run_and_exits_with_130(terminal, trit
     assert "cancelled" in shown.out
 
 
-def test_a_model_cannot_command_the_terminal(terminal):
+def test_a_model_commands_neither_the_terminal_nor_our_markup(terminal):
     attack = "scripted/say=%1B%5D0%3Bowned%07%1B[2Jclean%E2%80%AEtxet"
-    screen = terminal("ask", "x", "--panel", f"{attack},{attack}", *CONSENSUS)
+    screen = terminal("ask", "x", "--panel", f"{attack},scripted/say=[red]a[/red][/nope]", *CONSENSUS)
     assert screen.end() == 0
     assert "\x1b]0" not in screen.raw
     assert "\x1b[2J" not in screen.raw
     assert "\u202e" not in screen.raw
     assert "clean" in screen.text
-
-
-def test_markup_in_an_answer_is_text(terminal):
-    screen = terminal("ask", "x", "--panel", "scripted/say=[red]a[/red],scripted/say=[/nope]", *CONSENSUS)
-    assert screen.end() == 0
-    assert "[red]a[/red]" in screen.text
-    assert "[/nope]" in screen.text
+    assert "[red]a[/red][/nope]" in screen.text
 
 
 def test_an_answer_that_breaks_off_stays_on_the_screen(terminal):
@@ -73,8 +68,6 @@ def test_an_answer_that_breaks_off_stays_on_the_screen(terminal):
 
 
 def seat(number: int, outcome: str | None = None, **fields: object) -> dict[str, object]:
-    from tritium.fusion.run import Tokens
-
     base = {"seat": number, "model": f"vendor/model-{number}", "maker": "m", "outcome": outcome, "error": None}
     return {**base, "tokens": Tokens(), "cost_usd": None, "latency_ms": None, "text": "", **fields}
 
@@ -138,4 +131,4 @@ async def test_the_view_ends_cleanly_whatever_it_has_seen():
         async with LiveView(console) as view:
             for chunk in chunks:
                 view.take(chunk)
-        assert console.file.getvalue().endswith("\x1b[?25h")  # the cursor is back
+        assert console.file.getvalue().rpartition("\x1b[?25l")[2].count("\x1b[?25h") == 1  # the cursor is back

@@ -111,17 +111,21 @@ class TestHangingUp:
         async def talk(peer):
             await peer.request()
             await peer.say(OK)
-            await start_streaming(peer)
+            await peer.request()
+            await peer.say(STREAM)
+            await go.wait()
+            await peer.say(b"0\r\n\r\n")
 
+        go = asyncio.Event()
         server = await server_that(talk)
         old = await ask(transport, server)
         if read:
             assert await old.body() == b"ok"
         new = await ask(transport, server)
         old.close()
-        assert await new.read() == b"hello"
+        go.set()
+        assert await new.body() == b"hello"
         assert len(server.peers) == 1
-        new.close()
 
     async def test_a_reply_closed_unread_but_received_cannot_be_read_as_empty(self, transport, server_that):
         server = await server_that(answer)

@@ -206,16 +206,21 @@ class TestRetry:
             await ask(transport, server)
         assert len(server.requests) == 2
 
-    async def test_a_retry_at_the_cap_takes_the_place_of_the_dead(self, server_that):
+    async def test_retries_at_the_cap_stay_below_it(self, server_that):
+        most = 0
+
         async def talk(peer):
+            nonlocal most
             await peer.request()
+            most = max(most, *(len(pool.live) for pool in transport._pools.values()))
             await peer.say(OK)
             await peer.request()
 
         server = await server_that(talk)
-        transport = HttpTransport(connections_per_host=1)
+        transport = HttpTransport(connections_per_host=2)
         for _ in range(3):
-            assert await asyncio.gather(*(fetch(transport, server) for _ in range(3))) == [b"ok"] * 3
+            assert await asyncio.gather(*(fetch(transport, server) for _ in range(20))) == [b"ok"] * 20
+        assert most == 2
         await transport.close()
 
 

@@ -17,7 +17,7 @@ DIGITS = 400
 
 _TOKEN = re.compile(
     r"[ \t]{0,4}(?:(?P<number>(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][-+]?\d{1,3}(?!\d))?)(?![\d.]*\d)"
-    r"|(?P<symbol>\*\*|[-+*/^()×·÷π√]|sqrt|pi(?![a-z])))"
+    r"|(?P<symbol>\*\*|[-+*/^()π√]|sqrt|pi(?![a-z])))"
 )
 _NEST = 40
 
@@ -74,11 +74,11 @@ class _Parser:
         value = self.signed(depth)
         while True:
             sign = self.peek()
-            if sign in ("*", "×", "·", "/", "÷"):
+            if sign in ("*", "/"):
                 other = self.operand(depth, self.signed)
                 if other is None:
                     return value
-                value = bounded(value / other if sign in ("/", "÷") else value * other)
+                value = bounded(value / other if sign == "/" else value * other)
             elif sign in ("sqrt", "√", "π", "pi") or (sign == "(" and self.adjacent()):
                 value = bounded(value * self.power(depth))
             else:
@@ -113,15 +113,15 @@ class _Parser:
     def atom(self, depth: int) -> Number:
         if self.at >= len(self.tokens):
             raise NotArithmetic("nothing there")
-        kind, token, _ = self.tokens[self.at]
+        kind, written, _ = self.tokens[self.at]
         self.at += 1
         if kind == "number":
-            return literal(token)
-        if token in ("π", "pi"):
+            return literal(written)
+        if written in ("π", "pi"):
             return math.pi
-        if token in ("√", "sqrt"):
+        if written in ("√", "sqrt"):
             return root(self.atom(self.deeper(depth)))
-        if token == "(":
+        if written == "(":
             value = self.sum(self.deeper(depth))
             if self.peek() != ")":
                 raise NotArithmetic("a parenthesis stays open")
@@ -145,8 +145,7 @@ def literal(digits: str) -> Fraction:
 
 
 def raised(value: Number, exponent: Number) -> Number:
-    whole = isinstance(exponent, Fraction) and exponent.denominator == 1
-    if whole and isinstance(value, Fraction) and value != 0:
+    if isinstance(exponent, Fraction) and exponent.denominator == 1 and isinstance(value, Fraction) and value != 0:
         size = abs(exponent) * max(value.numerator.bit_length(), value.denominator.bit_length())
         if size > 4 * DIGITS:
             raise NotArithmetic("too large")

@@ -21,26 +21,27 @@ _RAISED_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 _LOWERED_RUN = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _VULGAR_FRACTION = re.compile(r"(\d?)([¼½¾⅐-⅞])")
 _FOREIGN_DECIMAL = re.compile(r"[^\W\D0-9]")
+_FRACTION_SLASH = "\N{FRACTION SLASH}"
 _ALIKE = str.maketrans(
     {
-        "−": "-",
-        "‐": "-",
-        "‑": "-",
-        "‒": "-",
-        "–": "-",
-        "—": " - ",
-        "⁄": "/",
-        "∕": "/",
-        "∗": "*",
-        "‘": "'",
-        "’": "'",
-        "“": '"',
-        "”": '"',
-        "„": '"',
+        "\N{MINUS SIGN}": "-",
+        "\N{HYPHEN}": "-",
+        "\N{NON-BREAKING HYPHEN}": "-",
+        "\N{FIGURE DASH}": "-",
+        "\N{EN DASH}": "-",
+        "\N{EM DASH}": " - ",
+        _FRACTION_SLASH: "/",
+        "\N{DIVISION SLASH}": "/",
+        "\N{ASTERISK OPERATOR}": "*",
+        "\N{LEFT SINGLE QUOTATION MARK}": "'",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+        "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+        "\N{DOUBLE LOW-9 QUOTATION MARK}": '"',
         "«": '"',
         "»": '"',
-        "٫": ".",
-        "٬": ",",
+        "\N{ARABIC DECIMAL SEPARATOR}": ".",
+        "\N{ARABIC THOUSANDS SEPARATOR}": ",",
     }
 )
 
@@ -73,4 +74,4 @@ def folded(text: str) -> str:
 
 def _spaced_fraction(match: re.Match[str]) -> str:
     before, fraction = match.groups()
-    return before + (" " if before else "") + unicodedata.normalize("NFKC", fraction).replace("⁄", "/")
+    return before + (" " if before else "") + unicodedata.normalize("NFKC", fraction).replace(_FRACTION_SLASH, "/")

@@ -1,4 +1,4 @@
-"""Dates as ISO 8601, as precise as they were given: "20 July 1969", "July 1969", "1969", "July 20th" (--07-20), "44 BC".
+"""Dates as ISO 8601, as precise as they were given: "20 July 1969", "July 1969", "1969", "July 20th" as --07-20.
 
 Day and month of 05/03/2024 can't be told apart, so that stays as written.
 """
@@ -14,6 +14,7 @@ from tritium.fusion.canonical.stated import first_read, sentences
 
 _MONTHS = {name.lower(): month for month, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name[:3]: month for name, month in _MONTHS.items()} | {"sept": 9}
+_DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _ERA = r"(?:\s{0,2}(?P<era>bce?|b\.c\.(?:e\.)?|ad|ce|a\.d\.)(?![a-z]))?"
 _YEAR = r"(?P<year>\d{3,4}|\d{1,4}(?=\s{0,2}(?:bc|b\.c\.|ad\b|a\.d\.|ce\b)))"
@@ -28,7 +29,8 @@ _FORMS = tuple(
         r"(?<![\d/.])(?P<first>\d{1,2})[/.-](?P<second>\d{1,2})[/.-](?P<year>\d{4})(?!\d)",
         rf"\b{_DAY}\s{{1,3}}(?:day\s)?(?:of\s{{1,3}})?(?P<name>{_MONTH})\b\.?(?:,?\s{{1,3}}(?:of\s)?{_YEAR}\b{_ERA})?",
         rf"\b(?P<name>{_MONTH})\b\.?\s{{1,3}}{_DAY}\b(?:,?\s{{1,3}}(?:of\s)?{_YEAR}\b{_ERA})?",
-        rf"\b(?P<name>{_MONTH})\b\.?,?\s{{1,3}}(?:of\s)?{_YEAR}\b{_ERA}",
+        rf"(?<!\d\s)\b(?P<name>{_MONTH})\b\.?,?\s{{1,3}}(?:of\s)?{_YEAR}\b{_ERA}",
+        r"\b(?P<era>ad|a\.d\.)\s{1,2}(?P<year>\d{1,4})\b",
         rf"(?<![\d.,$/-]){_YEAR}(?![\d%]|[.,/-]\d){_ERA}",
         r"(?<![\d-])(?P<iso>-\d{4})(?![\d-])",
     )
@@ -77,7 +79,7 @@ def _iso(parts: dict[str, str | None]) -> str | None:
         return _numeric(first, parts.get("second") or "", year or "")
     month = _MONTHS[name] if (name := parts.get("name")) else int(parts.get("month") or 0)
     day = int(parts.get("day") or 0)
-    if month > 12 or day > (calendar.mdays[month] + (month == 2) if month else 0):
+    if month > 12 or day > (_DAYS[month]):
         return None
     stem = _year(int(year), parts.get("era")) if year else "-"
     return stem + (f"-{month:02}" if month else "") + (f"-{day:02}" if day else "")
@@ -104,4 +106,4 @@ def _possible(iso: str) -> bool:
     parts = iso.lstrip("-").split("-")
     month = int(parts[1]) if len(parts) > 1 else 1
     day = int(parts[2]) if len(parts) > 2 else 1
-    return 0 < month <= 12 and 0 < day <= calendar.mdays[month] + (month == 2)
+    return 0 < month <= 12 and 0 < day <= _DAYS[month]

@@ -1,20 +1,24 @@
-"""LaTeX and Markdown as plain arithmetic: ``\\frac{3}{4}`` is 3/4, ``$1{,}000$`` is 1,000, ``**42**`` is 42."""
+r"""LaTeX and Markdown as plain arithmetic: ``\frac{3}{4}`` is 3/4, ``$1{,}000$`` is 1,000, ``**42**`` is 42."""
 
 from __future__ import annotations
 
 import re
 
-_DROPPED = re.compile(r"\\(?:left|right|displaystyle|bigl?|bigr?|quad|qquad)(?![a-z])|\\[()\[\],;:! ]|(?<!\\)\$|\$\$|`|~")
+_DROPPED = re.compile(
+    r"\\(?:left|right|displaystyle|bigl?|bigr?|quad|qquad)(?![a-z])|\\[()\[\],;:! ]|(?<!\\)\$|\$\$|`|~"
+)
 _DOLLAR = re.compile(r"\\?\$|(?<![A-Za-z])US\$|USD(?![A-Za-z])")
-_WRAPPED = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mathit|textit|operatorname|emph|mbox|boxed)\s?\{([^{}]{0,200})\}")
+_WRAPPED = re.compile(
+    r"\\(?:text|mathrm|mathbf|textbf|mathit|textit|operatorname|emph|mbox|boxed)\s?\{([^{}]{0,200})\}"
+)
 _FRACTION = re.compile(r"\\[dtc]?frac\s?(?:\{([^{}]{1,200})\}|(\d))\s?(?:\{([^{}]{1,200})\}|(\d))")
 _ROOT = re.compile(r"(?:\\sqrt|√)\s?\{([^{}]{1,200})\}")
 _RAISED = re.compile(r"\^\s?\{([^{}]{1,200})\}")
 _SYMBOL = re.compile(r"\\(times|cdot|div|pi|approx|sqrt|degree|circ|infty|le|leq|ge|geq|ne|neq|pm|%)(?![a-z])")
 _SYMBOLS = {
-    "times": "×",
-    "cdot": "·",
-    "div": "÷",
+    "times": "*",
+    "cdot": "*",
+    "div": "/",
     "pi": "π",
     "approx": "≈",
     "sqrt": "√",
@@ -23,6 +27,7 @@ _SYMBOLS = {
     "infty": "∞",
     "%": "%",
 }
+_OPERATORS = str.maketrans("\N{MULTIPLICATION SIGN}·÷", "**/")
 _DEGREES = re.compile(r"\^\s?(?:\{\s?(?:°|\\circ)\s?\}|°|\\circ)")
 _NESTED_AT_MOST = 8
 
@@ -33,7 +38,7 @@ def plain(span: str) -> str:
         span = _without_commands(span)
     span = re.sub(r"(?<=\d)\*\*(?=\d)", "^", span).replace("**", "").replace("__", "")
     span = _DROPPED.sub(" ", _DOLLAR.sub("", span)).replace("{,}", ",")
-    return re.sub(r"(?<=\d) ?[x*] ?(?=\d)", "×", span)
+    return re.sub(r"(?<=\d) ?x ?(?=\d)", "*", span.translate(_OPERATORS))
 
 
 def _without_commands(span: str) -> str:

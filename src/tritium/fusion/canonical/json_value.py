@@ -31,8 +31,8 @@ _MISSING = object()
 def find_json(text: str) -> Any:
     """The JSON value in `text`; None if there is none (or if it is null).
 
-    All of the text, else a fenced block, else an object or array in prose: the last, unless it is an aside beside a much
-    longer one. Numbers are `int`, or `Decimal` where they have a fraction.
+    All of the text, else a fenced block, else an object or array in prose: the last, unless it is an aside beside a
+    much longer one. Numbers are `int`, or `Decimal` where they have a fraction.
     """
     found = _found(text)
     return None if found is _MISSING else found
@@ -76,7 +76,9 @@ def canonical_value(value: Any) -> str:
 
 
 def _number(value: float | Decimal) -> str:
-    exact = value if isinstance(value, Decimal) else Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    exact = (
+        value if isinstance(value, Decimal) else Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    )
     if not exact.is_finite():
         raise TypeError(f"{value!r} is no JSON value.")
     exact = exact.normalize(Context(max(len(exact.as_tuple().digits), 1)))

@@ -21,17 +21,28 @@ _LINE = re.compile(
 )
 _INLINE = re.compile(r"(?:^|[\s,;])\(?([A-Ja-j])\)[ \t]{0,4}(?=[^\s(])")
 _LETTER_ALONE = re.compile(r"[(\[]?([A-Ja-j])[)\]]?[.):,;!]?")
-_LETTERS_ALONE = re.compile(
-    r"[(\[]?[A-J][)\]]?(?:\s{0,3}(?:,|&|/|and|,\s?and)\s{0,3}[(\[]?[A-J][)\]]?){1,9}\.?"
-)
+_LETTERS_ALONE = re.compile(r"[(\[]?[A-J][)\]]?(?:\s{0,3}(?:,|&|/|and|,\s?and)\s{0,3}[(\[]?[A-J][)\]]?){1,9}\.?")
 _LETTER_FIRST = re.compile(
     r"(?i:(?:the\s)?(?:correct\s)?(?:option|choice|answer)\s{0,3}(?:is|:)?\s{0,3})?"
     r"(?:\(([A-Ja-j])\)|\[([A-J])\]|([A-J])(?:[).:\]]|,(?=\s)|\s?[-=]\s|(?=\s(?:because|since|as|is|which)\b))|([a-j])\))"
 )
 _LINE_LETTER = re.compile(r"(?:^|\n)[ \t>*#-]{0,8}(?:[Oo]ption\s|[Cc]hoice\s)?[(\[]?([A-J])[)\].:]")
-_MENTION = re.compile(r"\(([A-J])\)|\b(?:option|choice|answer|letter)\s{1,2}[\"'(*]{0,3}([A-J])\b|\*\*\(?([A-J])\)?[.):]?\*\*")
+_MENTION = re.compile(
+    r"\(([A-J])\)|\b(?:option|choice|answer|letter)\s{1,2}[\"'(*]{0,3}([A-J])\b|\*\*\(?([A-J])\)?[.):]?\*\*"
+)
 _REJECTED = re.compile(
-    r"\b(?:not|isn't|aren't|incorrect|wrong|false|eliminate|rule out|except|unlike|neither|rather than)\b", re.IGNORECASE
+    r"\b(?:not|isn't|aren't|incorrect|wrong|false|eliminate|rule out|except|unlike|neither|rather than)\b",
+    re.IGNORECASE,
+)
+_DENIED_BEFORE = re.compile(
+    r"\b(?:not|except|unlike|rather than|instead of|neither|nor|eliminate|rule out)\b\W{0,3}"
+    r"(?:(?:the|option|choice|answer) ?){0,2}$",
+    re.IGNORECASE,
+)
+_DENIED_AFTER = re.compile(
+    r"\W{0,3}\s?(?:isn't|is not|(?:(?:is|are|was|seems|would be|can be)\s)?(?:also\s)?"
+    r"(?:wrong|incorrect|false|eliminated|ruled out))",
+    re.IGNORECASE,
 )
 
 
@@ -81,9 +92,7 @@ def _stated(span: str, known: Mapping[str, str], letters: str) -> str | None:
     if _LETTERS_ALONE.fullmatch(span):
         taken = sorted(set(re.findall(r"(?<![a-z])[A-J](?![a-z])", span)))
         return ",".join(taken) if all(letter in letters for letter in taken) else None
-    if _REJECTED.match(span):
-        return None
-    if first := _LETTER_FIRST.match(span):
+    if (first := _LETTER_FIRST.match(span)) and not _DENIED_AFTER.match(span[first.end() :]):
         return _among(next(letter for letter in first.groups() if letter), letters)
     return _by_text(words(span), known) or _mentioned(span, letters)
 
@@ -109,7 +118,8 @@ def _mentioned(span: str, letters: str) -> str | None:
         letter
         for match in _MENTION.finditer(span)
         if (letter := (match[1] or match[2] or match[3])) in letters
-        and not _REJECTED.search(span[max(match.start() - 25, 0) : match.end() + 25])
+        and not _DENIED_BEFORE.search(span[max(match.start() - 30, 0) : match.start()])
+        and not _DENIED_AFTER.match(span[match.end() :])
     }
     return found.pop() if len(found) == 1 else None
 
@@ -127,7 +137,7 @@ def _inline(question: str) -> Iterator[tuple[str, str]]:
     marks = list(_INLINE.finditer(question))
     ends = [*(mark.start() for mark in marks[1:]), len(question)]
     for mark, end in zip(marks, ends, strict=False):
-        yield mark[1].upper(), question[mark.end() : end].split("\n")[0].strip(" \t,;")
+        yield mark[1].upper(), question[mark.end() : end].partition("\n")[0].strip(" \t,;")
 
 
 def _last_run(found: list[tuple[str, str]]) -> dict[str, str]:

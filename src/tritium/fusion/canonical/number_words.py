@@ -5,10 +5,28 @@ from __future__ import annotations
 import re
 
 _UNDER_TWENTY = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 WORDS: dict[str, int] = {
     **{word: value for value, word in enumerate(_UNDER_TWENTY)},
     **{word: 10 * value for value, word in enumerate(_TENS, start=2)},
@@ -43,5 +61,5 @@ def number_in_words(text: str) -> tuple[int, int] | None:
 
 
 def _may_follow(last: int | None, value: int) -> bool:
-    """ "twenty one" is one number, "one two" and "twenty twelve" are not."""
+    """Whether "twenty" may be followed by "one"; "one" is by nothing, and "twenty" not by "twelve"."""
     return last is None or last >= 100 or (last >= 20 and 0 < value < 10)

@@ -1,6 +1,6 @@
-"""Numbers as people and models write them, as one string: the value, then the unit's symbol where one is known.
+r"""Numbers as people and models write them, as one string: the value, then the unit's symbol where one is known.
 
-"$1,000.50" and "1.000,50" are "1000.5"; "3/4", ``\\frac{3}{4}`` and "0.75" are "0.75"; "80 kilometers per hour" is
+"$1,000.50" and "1.000,50" are "1000.5"; "3/4", ``\frac{3}{4}`` and "0.75" are "0.75"; "80 kilometers per hour" is
 "80 km/h"; "1 hour 30 minutes" is "90 min". What can't be told from a list, a range or a formula is no number.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Context, Decimal
 from fractions import Fraction
 
-from tritium.fusion.canonical.arithmetic import DIGITS, NotArithmetic, Number, evaluated
+from tritium.fusion.canonical.arithmetic import NotArithmetic, Number, evaluated
 from tritium.fusion.canonical.characters import both_ends, folded
 from tritium.fusion.canonical.formulas import plain
 from tritium.fusion.canonical.number_words import number_in_words
@@ -37,7 +37,9 @@ _CLOCK = re.compile(r"(\d{1,2}):00(?: ?[ap]\.?m\b\.?| o'clock)", re.IGNORECASE)
 _FEET_AND_INCHES = re.compile(r"(\d{1,3})' ?(\d{1,2}(?:\.\d{1,2})?)(?:\"|'')?(?![\d,.'])")
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
 """GSM8K's own annotation, which models trained on it repeat."""
-_CONCLUSION = re.compile(r"\b(?:is|are|was|were|be|equals|total of|left with|leaves|last(?: for)?)\b[^\d.]{0,20}$", re.IGNORECASE)
+_CONCLUSION = re.compile(
+    r"\b(?:is|are|was|were|be|equals|total of|left with|leaves|last(?: for)?)\b[^\d.]{0,20}$", re.IGNORECASE
+)
 _NUMERAL_BASE = re.compile(r"(?<=\d)_(?:\d{1,2}|[a-z]|\{[^{}]{1,20}\})(?![A-Za-z\d])")
 """221_3: the question has named the base, and some answers repeat it."""
 _LISTED = re.compile(r"(?:,|\band|\bor|&|\bto)\s{0,3}[-€£¥₹]?$")
@@ -45,11 +47,11 @@ _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
 _MIXED = re.compile(r"(?<![\d.,/^])(\d{1,9}) +(\d{1,9})/(\d{1,9})(?![\d/.])")
 _RANGE = re.compile(r"\d+(?:[-/:]\d+){2}|\d+(?:\.\d+)?(?:-|:| to )\d")
 _ASIDE = re.compile(r"\([^()]{0,200}\)")
-_FORMULA_GOES_ON = re.compile(r"[\^_!|+*×·÷√π\\(\[{<>=]|/(?!\s?[A-Za-z]{3})|-\s?(?:[A-Za-z](?![a-z])|[\\(])")
+_FORMULA_GOES_ON = re.compile(r"[\^_!|+*√π\\(\[{<>=]|/(?!\s?[A-Za-z]{3})|-\s?(?:[A-Za-z](?![a-z])|[\\(])")
 _ENDLESS = re.compile(r"\+?\s?(?:∞|infinity|infinite|infinitely many(?: \w{1,20}){0,3})", re.IGNORECASE)
 _NONE = re.compile(
-    r"(?:there (?:is|are) )?no (?:(?:real|integer|such|positive|possible) ){0,3}(?:solutions?|numbers?|values?|integers?)"
-    r"(?: exists?)?|undefined|(?:it )?does not exist|dne",
+    r"(?:there (?:is|are) )?no (?:(?:real|integer|such|positive|possible) ){0,3}"
+    r"(?:solutions?|numbers?|values?|integers?)(?: exists?)?|undefined|(?:it )?does not exist|dne",
     re.IGNORECASE,
 )
 _LONG_WORD = re.compile(r"(?!sqrt|frac)[A-Za-z]{4,}")
@@ -160,7 +162,7 @@ def _further_number(rest: str) -> bool:
 
 
 def _compound(value: Number, unit: str, rest: str) -> str | None:
-    """ "1 hour and 30 minutes", in the smaller unit."""
+    """Of "1 hour and 30 minutes" both, in the smaller unit."""
     joint = re.match(r"\s?(?:,|and|&)?\s?", rest)
     parsed = _value_at(rest[joint.end() :] if joint else rest)
     if parsed is None or not unit:
@@ -196,12 +198,13 @@ def _with_sign(span: str, start: int) -> int:
 
 
 def _formula(span: str) -> str | None:
-    """A formula as it is; None for prose, and for what has no digit in it."""
+    """A formula as it is; None for prose, without a digit, and where a space has its meaning (2E + 11)."""
     if len(span) > SHORT_CHARACTERS or _LONG_WORD.search(span) or not _further_number(span):
         return None
-    if not re.search(r"[-+*/^_=√π()×·,:|<>]", span):
+    if not re.search(r"[-+*/^_=√π(),:|<>]", span):
         return None
-    return re.sub(r"\s+", "", span)
+    formula = re.sub(r"\s+", "", span)
+    return formula if _leading(formula) is None else None
 
 
 def rendered(value: Number, unit: str) -> str:

@@ -1,4 +1,4 @@
-"""Numerals with grouped digits, in the customs of many places, as plain ones: 1,000.5 · 1.000,5 · 1 000 · 1'000 · 1,00,000.
+"""Numerals with grouped digits, in the customs of many places, as plain ones: 1,000.5 · 1.000,5 · 1 000 · 1'000.
 
 A comma or point counts as what it can only be; "1,2,3" and "10.0.0.1" are no numerals, and "1.234" is a decimal.
 """

@@ -10,7 +10,7 @@ import re
 
 from tritium.fusion.canonical.characters import both_ends, folded
 from tritium.fusion.canonical.formulas import plain
-from tritium.fusion.canonical.stated import bolds, first_read, first_sentence, sentences
+from tritium.fusion.canonical.stated import first_read, first_sentence, sentences
 from tritium.fusion.canonical.words import words
 
 NAME_WORDS = 6
@@ -18,6 +18,8 @@ NAME_WORDS = 6
 SENTENCE_WORDS = 40
 
 _QUOTED_LAST = re.compile(r"\"([^\"\n]{1,80})\"[.!]?$")
+_ASIDE = re.compile(r",\s(?:which|who|whose|where|located|situated|known)\b")
+_COPULAS = frozenset(("is", "are", "was", "were", "its"))
 _REFUSAL = re.compile(
     r"(?:i(?:'m| am) (?:sorry|not sure|unable)|i (?:do not|don't|cannot|can't) |sorry|unfortunately|n/?a$|none given|"
     r"(?:it )?(?:cannot|can't|can not) be (?:determined|answered)|cannot (?:determine|answer)|"
@@ -25,10 +27,74 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _FUNCTION_WORDS = frozenset(
-    "is are was were be been of in on at to by for with from as it its it's this that these those and or which who whom "
-    "whose what where when there has have had do does did also called known named located situated".split()
+    (
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "by",
+        "for",
+        "with",
+        "from",
+        "as",
+        "it",
+        "its",
+        "it's",
+        "this",
+        "that",
+        "these",
+        "those",
+        "and",
+        "or",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "what",
+        "where",
+        "when",
+        "there",
+        "has",
+        "have",
+        "had",
+        "do",
+        "does",
+        "did",
+        "also",
+        "called",
+        "known",
+        "named",
+        "located",
+        "situated",
+    )
 )
-_PLEASANTRIES = frozenset("sure certainly of course ok okay yes great good question hello hi here is answer thanks".split())
+_PLEASANTRIES = frozenset(
+    (
+        "sure",
+        "certainly",
+        "of",
+        "course",
+        "ok",
+        "okay",
+        "yes",
+        "great",
+        "good",
+        "question",
+        "hello",
+        "hi",
+        "here",
+        "is",
+        "answer",
+        "thanks",
+    )
+)
 
 
 def short(text: str, question: str = "") -> str | None:
@@ -52,11 +118,11 @@ def short(text: str, question: str = "") -> str | None:
 
 
 def _fact(span: str, asked: frozenset[str]) -> str | None:
-    span = plain(first_sentence(span) if len(span) > 80 else span).strip(" \n\t*\"'.")
+    span = _ASIDE.split(plain(first_sentence(span) if len(span) > 80 else span), maxsplit=1)[0].strip(" \n\t*\"'.")
     if _REFUSAL.match(span):
         return None
     said = words(span).split()
-    if len(said) < NAME_WORDS:
+    if len(said) < NAME_WORDS and _COPULAS.isdisjoint(said):
         return " ".join(said) or None
     new = [word for word in said if word not in asked and word not in _FUNCTION_WORDS]
     return " ".join(new if 0 < len(new) <= NAME_WORDS else said[:SENTENCE_WORDS])

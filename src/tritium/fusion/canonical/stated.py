@@ -15,6 +15,9 @@ from tritium.fusion.canonical.characters import visible
 SPAN_CHARACTERS = 600
 """No statement of a closed answer is longer; what is behind is prose."""
 
+TRIED = 8
+"""So many statements of one mark are tried at most, so that a text full of them costs no more than another."""
+
 
 class Span(Struct, frozen=True):
     """A piece of text in which an answer is stated."""
@@ -29,14 +32,16 @@ _TAG = re.compile(r"<(?:final_)?answer>([^<]{1,600})</(?:final_)?answer>", re.IG
 _BOX = re.compile(r"\\boxed\s{0,3}\{")
 _HASHES = re.compile(r"(?:^|\n)####[ \t]{0,5}([^\n]{1,200})\s{0,20}$")
 _CUE = re.compile(
-    r"\b(?:answer|result|correct\s{1,3}(?:option|choice|statement))\b[*_\"')\]]{0,4}"
+    r"(?:\b(?:answer|result|correct\s{1,3}(?:option|choice|statement)|antwort|réponse|respuesta|risposta|resposta)\b|答案)"
+    r"[*_\"')\]]{0,4}"
     r"(?:\s{1,3}(?:to|for|of|here|therefore)\b[^.:\n=]{0,80}?)?\s{0,3}"
-    r"(?::|=|\b(?:is|are|was|would\ be|will\ be|must\ be|should\ be|equals)\b)[\s*:_]{0,12}",
+    r"(?::|=|\b(?:is|are|was|would\ be|will\ be|must\ be|should\ be|equals|ist|est|es)\b|[是为])[\s*:_]{0,12}",
     re.IGNORECASE,
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,300})\*\*")
 _HEADING = re.compile(
-    r"\s*(?:\d{1,3}[.)]\s|(?:step|part|case|question|problem|section|example|method|note|phase)\b)|.*:\s*$", re.IGNORECASE
+    r"\s*(?:\d{1,3}[.)]\s|(?:step|part|case|question|problem|section|example|method|note|phase)\b)|.*:\s*$",
+    re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(r"[\s_.?…\-]*|<[^>]*>|\[?your (?:final )?answer(?: here)?\]?", re.IGNORECASE)
 _SENTENCE_END = re.compile(
@@ -63,7 +68,7 @@ def stated(text: str) -> Iterator[Span]:
         yield span
         if span.decisive:
             return
-    for bold in reversed(bolds(text)):
+    for bold in bolds(text)[: -TRIED - 1 : -1]:
         yield Span(bold, decisive=False)
 
 
@@ -80,7 +85,7 @@ def _marked(text: str) -> Iterator[Span]:
             return
     if hashes := _HASHES.search(text[-400:]):
         yield Span(hashes[1], decisive=False)
-    for cue in reversed(list(_CUE.finditer(text))):
+    for cue in list(_CUE.finditer(text))[: -TRIED - 1 : -1]:
         tail = first_sentence(text[cue.end() : cue.end() + SPAN_CHARACTERS])
         if tail:
             yield Span(tail, decisive=False)
@@ -98,7 +103,7 @@ def sentences(text: str) -> list[str]:
 
 def _fields(text: str) -> Iterator[str]:
     """Values of `"answer": ...`, last first. Models break JSON (raw newlines, LaTeX), so this is no JSON parser."""
-    for match in reversed(list(_FIELD.finditer(text))):
+    for match in list(_FIELD.finditer(text))[: -TRIED - 1 : -1]:
         if "e.g" in text[max(match.start() - 8, 0) : match.start()]:
             continue  # the instructions, repeated
         yield _value(text[match.end() : match.end() + SPAN_CHARACTERS])
@@ -124,7 +129,7 @@ def _quoted(rest: str) -> str:
 
 
 def _unescaped(value: str) -> str:
-    """JSON's escapes undone, LaTeX's commands (``\\frac``, ``\\neq``) left alone."""
+    r"""JSON's escapes undone, LaTeX's commands (``\frac``, ``\neq``) left alone."""
     value = re.sub(r"\\n(?![a-z])", "\n", value.replace("\\\\", "\\").replace('\\"', '"'))
     if "\\u" in value:
         value = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), value)
@@ -132,11 +137,11 @@ def _unescaped(value: str) -> str:
 
 
 def _tags(text: str) -> Iterator[str]:
-    yield from reversed(_TAG.findall(text))
+    yield from _TAG.findall(text)[: -TRIED - 1 : -1]
 
 
 def _boxes(text: str) -> Iterator[str]:
-    for match in reversed(list(_BOX.finditer(text))):
+    for match in list(_BOX.finditer(text))[: -TRIED - 1 : -1]:
         inside = _braced(text[match.end() : match.end() + SPAN_CHARACTERS])
         if inside is not None:
             yield inside

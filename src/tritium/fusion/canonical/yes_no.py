@@ -22,7 +22,7 @@ CONCLUDING_SENTENCES = 2
 
 
 def yes_or_no(text: str) -> str | None:
-    """ "yes" or "no"; None if the text says neither, or both."""
+    """The word yes or no; None if the text says neither, or both."""
     text = folded(both_ends(text)).strip().casefold()
     found, settled = first_read(text, _polarity)
     if settled:

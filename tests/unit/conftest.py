@@ -1,0 +1,61 @@
+"""What unit tests stand on: a recorder that remembers, and a catalogue whose models follow scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tritium.catalog.build import build_catalog
+from tritium.catalog.catalog import Catalog
+from tritium.config import parse_config
+from tritium.model import Call, Generation, new_call
+from tritium.providers.http import HttpTransport
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unit")
+
+
+class Kept:
+    """A recorder in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[Generation] = []
+        self.runs: list[tuple[str, float, str, bytes]] = []
+
+    def generation(self, row: Generation) -> None:
+        self.rows.append(row)
+
+    def run(self, run_id: str, created_at: float, model: str, document: bytes) -> None:
+        self.runs.append((run_id, created_at, model, document))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one run that was saved."""
+        ((_, _, _, document),) = self.runs
+        return msgspec.json.decode(document)
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def call(kept: Kept) -> Call:
+    """The call at the top of a request, written down in `kept`."""
+    return new_call(kept, caller="tests")
+
+
+@pytest.fixture
+def catalog_of() -> Callable[..., Catalog]:
+    """`catalog_of(name={"kind": "fusion", ...})`: those models and every script, no vendor."""
+
+    def make(**models: dict[str, Any]) -> Catalog:
+        return build_catalog(parse_config({"models": models}), {}, {}, {}, HttpTransport(), None)
+
+    return make
