@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,11 @@ from typing import Any
 from tritium.app import Running, running
 from tritium.chat import ChatRequest, Chunk, Completion, Usage, collect, text_chunk
 from tritium.config import Config, load_config
+from tritium.fusion.answers import canonical
 from tritium.fusion.fusion import Fusion
 from tritium.fusion.options import FusionOptions
 from tritium.fusion.roster import Profile
 from tritium.model import Call, Generation, Model, new_call
-
-SYSTEM = {
-    "number": "Solve the problem. Be brief. End with the line: The answer is N.",
-    "fact": "You are a helpful assistant. Be brief.",
-}
 
 
 class Remembering:
@@ -123,10 +120,7 @@ def arms(panel: list[str]) -> dict[str, FusionOptions]:
 
 
 async def answer(fusion: Fusion, question: dict[str, Any], max_tokens: int) -> str:
-    messages = [
-        {"role": "system", "content": SYSTEM[question["kind"]]},
-        {"role": "user", "content": question["question"]},
-    ]
+    messages = [{"role": "user", "content": question["question"]}]
     request = ChatRequest.build(
         "bench", messages, max_tokens=max_tokens, temperature=0 if fusion.options.strategy != "self" else None
     )
@@ -137,12 +131,12 @@ async def answer(fusion: Fusion, question: dict[str, Any], max_tokens: int) -> s
 def right(question: dict[str, Any], said: str) -> bool:
     if question["kind"] == "fact":
         return any(re.search(rf"\b{re.escape(each)}\b", said.casefold()) for each in question["accepted"])
-    numbers = re.findall(r"-?\d[\d,]*\.?\d*", said)
-    return bool(numbers) and _number(numbers[-1]) == float(question["answer"])
+    found = canonical(said, "number", question=question["question"])
+    return found is not None and _number(found.partition(" ")[0]) == float(question["answer"])
 
 
 def _number(text: str) -> float:
-    return float(text.replace(",", "").rstrip(".") or "nan")
+    return float(Fraction(text.replace(",", "")))
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
@@ -174,6 +168,7 @@ async def main() -> int:
     parser.add_argument("--data", type=Path, help="a folder with zeroeval_gsm_items.parquet")
     parser.add_argument("--gsm", type=int, default=30, help="GSM8K questions to ask")
     parser.add_argument("--quick", action="store_true", help="a handful of questions, under 50 s")
+    parser.add_argument("--answers", type=Path, help="write every answer there, one JSON object a line")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
     config = load_config(None)
@@ -185,7 +180,7 @@ async def main() -> int:
             return 2
         roster = RememberingRoster(up)
         for name, (questions, max_tokens) in load_questions(options).items():
-            figures += await ask_all(name, questions, max_tokens, panel, roster)
+            figures += await ask_all(name, questions, max_tokens, panel, roster, options.answers)
         figures += speeds(roster, panel)
     if options.json:
         machine = {"cpu": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
@@ -195,7 +190,12 @@ async def main() -> int:
 
 
 async def ask_all(
-    name: str, questions: list[dict[str, Any]], max_tokens: int, panel: list[str], roster: RememberingRoster
+    name: str,
+    questions: list[dict[str, Any]],
+    max_tokens: int,
+    panel: list[str],
+    roster: RememberingRoster,
+    answers: Path | None,
 ) -> list[dict[str, Any]]:
     print(f"\n{name}: {len(questions)} questions\n{'':38}{'right':>8}{'share':>8}{'95 % interval':>18}{'seconds':>10}")
     figures: list[dict[str, Any]] = []
@@ -205,7 +205,12 @@ async def ask_all(
         hits = 0
         for question in questions:
             said = await answer(fusion, question, max_tokens)
-            hits += right(question, said)
+            correct = right(question, said)
+            hits += correct
+            if answers is not None:
+                line = {"set": name, "arm": arm, "question": question["question"], "right": correct, "answer": said}
+                with answers.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
         low, high = wilson(hits, len(questions))
         seconds = time.perf_counter() - started
         print(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -322,3 +324,27 @@ async def test_a_client_that_leaves_cancels_everything_and_the_run_says_so(serve
     assert any(row.outcome == "cancelled" for row in rows)
     assert len(rows) == len(run["receipt"]["calls"])
     assert all(row.cost_nanodollars is not None for row in rows)
+
+
+async def test_every_seats_socket_closes_within_100_ms_after_the_client_left(serve, upstream):
+    upstream.hold = True
+    live = await serve({"providers": {"vendor": {"base_url": upstream.url, "free": True}}})
+    body = {
+        "model": "tritium/fusion",
+        "messages": [{"role": "user", "content": OPEN}],
+        "fusion": {"panel": ["vendor/a", "vendor/b", "vendor/c"]},
+    }
+
+    async with httpx.AsyncClient() as client:
+        asking = asyncio.create_task(client.post(f"{live.url}/v1/chat/completions", json=body, timeout=30))
+        async with asyncio.timeout(5):
+            while len(upstream.requests) < 3:  # noqa: ASYNC110 - the server is not ours to signal from
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        left = time.monotonic()
+    async with asyncio.timeout(5):
+        while len(upstream.closed_at) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+    assert max(upstream.closed_at) - left < 0.1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,9 +11,15 @@ from hypothesis import HealthCheck, settings
 
 from tritium.catalog.build import build_catalog
 from tritium.catalog.catalog import Catalog
+from tritium.chat import Usage
 from tritium.config import parse_config
+from tritium.errors import UnknownModel
+from tritium.fusion.roster import Profile
+from tritium.ledger.prices import FREE, cost_nanodollars
 from tritium.model import Call, Generation, new_call
 from tritium.providers.http import HttpTransport
+from tritium.providers.scripted import ScriptedSource
+from tritium.providers.upstream import Upstream
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,3 +65,42 @@ def catalog_of() -> Callable[..., Catalog]:
         return build_catalog(parse_config({"models": models}), {}, {}, {}, HttpTransport(), None)
 
     return make
+
+
+class Names:
+    """A roster of what a test puts into it: by name a script or a source, how strong, how dear, whether weak."""
+
+    def __init__(self, models: dict[str, Any], automatic: Sequence[str] = ()) -> None:
+        self.models = models
+        self.automatic = automatic
+
+    def resolve(self, name: str) -> Upstream:
+        if name not in self.models:
+            raise UnknownModel(f"{name} is not a valid model ID.", param="model")
+        entry = self._entry(name)
+        return Upstream(
+            name,
+            provider="scripted",
+            name=entry.get("script", "ok"),
+            source=entry.get("source", ScriptedSource()),
+            prices=entry.get("prices", FREE),
+        )
+
+    def profile(self, name: str) -> Profile:
+        entry = self._entry(name)
+        return Profile(name, entry.get("maker", name), entry.get("strength", 0.5), weak=entry.get("weak", False))
+
+    def automatic_panel(self) -> list[str]:
+        return list(self.automatic)
+
+    def cost_nanodollars(self, name: str, usage: Usage) -> int | None:
+        return cost_nanodollars(usage, self.resolve(name).prices)
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        entry = self.models[name]
+        return entry if isinstance(entry, dict) else {"script": entry}
+
+
+@pytest.fixture
+def names() -> type[Names]:
+    return Names

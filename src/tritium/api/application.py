@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,14 @@ class Application:
         self.records = records
         self.settings = settings
         self.health = health
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def drain(self) -> None:
+        """Cut short what the server left running, and wait until each has been settled."""
+        while self._under_way:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.wait(self._under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -41,6 +50,10 @@ class Application:
             return
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - we are a coroutine
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
         dialect, path = _split(scope["path"])
         started = False
 

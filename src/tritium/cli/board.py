@@ -52,7 +52,6 @@ class Board:
     """All seats, and what is done with their answers."""
 
     seats: list[SeatState] = field(default_factory=list)
-    strategy: str = ""
     stage: str = ""
     """What is happening, in a few words."""
     chosen: int | None = None
@@ -66,7 +65,6 @@ class Board:
         """Note what happened."""
         kind = event["type"]
         if kind == "plan":
-            self.strategy = event["plan"].strategy
             self.seats = [SeatState(seat["model"]) for seat in event["seats"]]
             self._count()
         elif kind.startswith("seat."):

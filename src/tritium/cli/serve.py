@@ -98,9 +98,10 @@ async def _serve(settings: Config, listener: socket.socket) -> None:
             return _stopped_by_signals(self)
 
     async with running(settings) as up:
+        application = up.application()
         server = Server(
             uvicorn.Config(
-                up.application(),
+                application,
                 http="httptools",
                 ws="none",
                 lifespan="off",
@@ -113,6 +114,7 @@ async def _serve(settings: Config, listener: socket.socket) -> None:
         )
         _announce(up, listener)
         await server.serve([listener])
+        await application.drain()
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def _reasons(run: Run, points: int | None) -> Iterator[tuple[str, str]]:
         )
         yield made.how.replace("_", " "), made.reason + whose
     if made.votes:
-        yield "votes", "   ".join(_vote(row) for row in made.votes)
+        yield "votes", ", ".join(_vote(row) for row in made.votes)
     for name, label in _FIELDS.items():
         entries = (run.analysis or {}).get(name) or []
         for index, entry in enumerate(entries[:points]):
@@ -77,7 +77,8 @@ def _reasons(run: Run, points: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _vote(row: dict[str, Any]) -> str:
-    return f"{row.get('says')} x {len(row.get('seats', ()))}"
+    says = row.get("says")
+    return f"{len(row.get('seats', ()))} for {'nothing countable' if says is None else repr(says)}"
 
 
 def point(entry: Any) -> str:

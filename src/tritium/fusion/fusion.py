@@ -100,13 +100,15 @@ class FusedAnswer:
             self._close()
 
     def _close(self) -> None:
-        strongest = self.run.seats[self._plan.strongest().seat]
-        close_receipt(self.run, self._tally, strongest if strongest.outcome == "ok" else None)
-        save(self.run, self._call)
-        if self.run.outcome == "ok":
-            self._deliberation.event("run", document=self.run)
-            self._chunks.put_nowait(Chunk(usage=self._tally.usage()))
-        self._chunks.put_nowait(None)
+        try:
+            strongest = self.run.seats[self._plan.strongest().seat]
+            close_receipt(self.run, self._tally, strongest if strongest.outcome == "ok" else None)
+            save(self.run, self._call)
+            if self.run.outcome == "ok":
+                self._deliberation.event("run", document=self.run)
+                self._chunks.put_nowait(Chunk(usage=self._tally.usage()))
+        finally:
+            self._chunks.put_nowait(None)  # whatever happened: a reader who waits must learn that it is over
 
 
 def _new_run(name: str, request: ChatRequest, plan: Plan, call: Call) -> Run:

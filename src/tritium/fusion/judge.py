@@ -27,6 +27,9 @@ _REPLY_BYTES_PER_TOKEN = 4
 """Of the judge's first reply, which it reads again with the second turn."""
 
 
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
 class Analysis(Struct):
     consensus: list[Any] = field(default_factory=list)
     contradictions: list[Any] = field(default_factory=list)
@@ -105,7 +108,9 @@ def read_verdict(reply: str, candidates: Candidates) -> Verdict | None:
     found = find_json(reply)
     if not isinstance(found, dict) or not set(found) & set(Analysis.__struct_fields__):
         return None
-    fields = {name: _as_list(found.get(name)) for name in Analysis.__struct_fields__}
+    fields = _as_json({name: _as_list(found.get(name)) for name in Analysis.__struct_fields__})
+    if fields is None:
+        return None
     analysis = Analysis(**fields)
     selected = None
     if str(found.get("verdict", "")).casefold() == "select" or (found.get("select") and "verdict" not in found):
@@ -113,6 +118,15 @@ def read_verdict(reply: str, candidates: Candidates) -> Verdict | None:
         if selected is None:
             return None
     return Verdict(analysis, selected, _with_models(msgspec.to_builtins(analysis), candidates))
+
+
+def _as_json(fields: dict[str, Any]) -> dict[str, Any] | None:
+    """The same as strict JSON has it; None if it can't, as with half a surrogate pair: the run could not be kept."""
+    try:
+        found: dict[str, Any] = msgspec.json.decode(_encode(fields))
+    except (ValueError, RecursionError):
+        return None
+    return found
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -1,8 +1,8 @@
 """Requests to providers over our own HTTP/1.1 client: pooled connections, one small retry, and limits on everything.
 
 It does what a model gateway needs and no more: no HTTP/2, no redirects, no proxies, no cookies. Those are another
-`Transport`. It costs about 15 microseconds of CPU a call, because a request needs no timer, no URL parsing and no
-copy of its body's bytes that the sockets do not need.
+`Transport`. A call costs about 15 microseconds of CPU, because it sets no timer, parses no URL and builds no head
+that was built before; `benchmarks/upstream_http.py` measures it.
 
 Invariant: a request is sent again only if it went out on a reused socket that died before a single byte came back.
 """

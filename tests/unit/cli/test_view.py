@@ -73,11 +73,8 @@ def seat(number: int, outcome: str | None = None, **fields: object) -> dict[str,
 
 
 def planned(seats: int) -> Board:
-    class Plan:
-        strategy = "vote"
-
     board = Board()
-    board.take({"type": "plan", "plan": Plan, "seats": [seat(number) for number in range(seats)]})
+    board.take({"type": "plan", "seats": [seat(number) for number in range(seats)]})
     return board
 
 

@@ -64,7 +64,7 @@ def asking(*, streaming: bool) -> ChatRequest:
 
 @pytest.fixture
 def vendor(server_that, transport, call) -> Callable[..., Any]:
-    """Ask a provider that answers with these bytes, `await vendor(reply, streaming=True)`, for all of its chunks."""
+    """Asks a provider that answers with the bytes it is given, and returns all the chunks."""
 
     async def ask(*parts: bytes, streaming: bool = False, hold: bool = False, **changes: Any) -> list[Chunk]:
         async def talk(peer: Any) -> None:
