@@ -92,8 +92,11 @@ class Upstream:
 async def upstream() -> AsyncIterator[Upstream]:
     state = Upstream("")
 
+    writers: list[asyncio.StreamWriter] = []
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         state.opened += 1
+        writers.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -117,8 +120,13 @@ async def upstream() -> AsyncIterator[Upstream]:
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    async with server:
+    try:
         yield state
+    finally:
+        server.close()
+        for writer in writers:  # since Python 3.12.1 a server isn't closed before its connections are
+            writer.close()
+        await server.wait_closed()
 
 
 def completion(text: str = "Hello there", **extra: Any) -> bytes:

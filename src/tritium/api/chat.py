@@ -75,13 +75,14 @@ async def _stream(exchange: Exchange, dialect: Dialect, settings: Server, header
 
 async def _relay(exchange: Exchange, shape: Shape, stream: EventStream) -> tuple[bytes | None, Any]:
     """Send the answer on; returns its last event, not sent yet, and a fusion's run."""
-    wants_events = bool((exchange.request.body.fusion or {}).get("events"))
+    wants_events = False
     last: bytes | None = None
     run: Any = None
     async with exchange as chunks:
         async for chunk in chunks:
             if chunk.event is not None:
                 run = _document(chunk) or run
+                wants_events = wants_events or bool(chunk.event.get("events"))
                 if wants_events:
                     await stream.write(shape.progress(chunk.event))
                 continue

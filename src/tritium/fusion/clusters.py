@@ -8,7 +8,7 @@ Washington" nor "Washington DC". The outcome does not depend on the order of the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from msgspec import Struct
@@ -68,6 +68,21 @@ def same_answer(one: str | None, other: str | None, kind: AnswerKind) -> bool:
 
 def _joined(forms: Sequence[str], kinds: dict[str, AnswerKind]) -> list[set[str]]:
     """Sets of forms of one answer."""
+
+    def fits(vague: str, precise: str) -> bool:
+        relation = _FITS.get(kinds[vague]) if kinds[vague] == kinds[precise] else None
+        return relation is not None and relation(vague, precise)
+
+    equal = _grouped(forms, ((a, b) for a in forms for b in forms if a != b and fits(a, b) and fits(b, a)))
+    fitting = ((vague[0], precise[0]) for vague, precise in _fitting(equal, fits))
+    within = [(group[0], form) for group in equal for form in group]
+    return [
+        set(group) for group in _grouped(forms, (*within, *fitting, *_named(forms, kinds), *_percentages(forms, kinds)))
+    ]
+
+
+def _grouped(forms: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """The forms that pairs connect, in the order of `forms`."""
     leader = {form: form for form in forms}
 
     def find(form: str) -> str:
@@ -75,29 +90,34 @@ def _joined(forms: Sequence[str], kinds: dict[str, AnswerKind]) -> list[set[str]
             form = leader[form]
         return form
 
-    for one, other in (*_fitting(forms, kinds), *_named(forms, kinds), *_percentages(forms, kinds)):
+    for one, other in pairs:
         leader[find(one)] = find(other)
-    groups: dict[str, set[str]] = {}
+    groups: dict[str, list[str]] = {}
     for form in forms:
-        groups.setdefault(find(form), set()).add(form)
+        groups.setdefault(find(form), []).append(form)
     return list(groups.values())
 
 
-def _fitting(forms: Sequence[str], kinds: dict[str, AnswerKind]) -> Iterator[tuple[str, str]]:
-    """A vague and a precise form, where neither has a rival: all that it fits agree, and all that fit it."""
+def _fitting(groups: Sequence[list[str]], fits: Callable[[str, str], bool]) -> Iterator[tuple[list[str], list[str]]]:
+    """Equal forms and more precise ones that they fit, if neither have rivals among what they fit or what fits them."""
+    precise_of = [
+        [at for at, other in enumerate(groups) if other is not group and _any_fits(group, other, fits)]
+        for group in groups
+    ]
+    vague_of = [[at for at, others in enumerate(precise_of) if here in others] for here in range(len(groups))]
 
-    def fits(vague: str, precise: str) -> bool:
-        relation = _FITS.get(kinds[vague]) if kinds[vague] == kinds[precise] else None
-        return vague != precise and relation is not None and relation(vague, precise)
+    def agree(some: Sequence[int]) -> bool:
+        return all(
+            one == other or one in precise_of[other] or other in precise_of[one] for one in some for other in some
+        )
 
-    def agree(some: Sequence[str]) -> bool:
-        return all(one == other or fits(one, other) or fits(other, one) for one in some for other in some)
+    for here, precise_groups in enumerate(precise_of):
+        if agree(precise_groups):
+            yield from ((groups[here], groups[at]) for at in precise_groups if agree(vague_of[at]))
 
-    precise_of = {form: [other for other in forms if fits(form, other)] for form in forms}
-    vague_of = {form: [other for other in forms if form in precise_of[other]] for form in forms}
-    for vague, precise_forms in precise_of.items():
-        if agree(precise_forms):
-            yield from ((vague, precise) for precise in precise_forms if agree(vague_of[precise]))
+
+def _any_fits(vague: list[str], precise: list[str], fits: Callable[[str, str], bool]) -> bool:
+    return any(fits(one, other) for one in vague for other in precise)
 
 
 def _percentages(forms: Sequence[str], kinds: dict[str, AnswerKind]) -> Iterator[tuple[str, str]]:

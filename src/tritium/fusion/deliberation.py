@@ -57,7 +57,8 @@ class Deliberation:
             AllSeatsFailed: nobody answered.
             UpstreamError: the writer died after its first words were sent on.
         """
-        self.event("plan", plan=self.run.plan, seats=[_public(seat) for seat in self.run.seats])
+        seats = [_public(seat) for seat in self.run.seats]
+        self.event("plan", plan=self.run.plan, seats=seats, events=self.options.events)
         if self.plan.strategy == "single":
             await self._single()
             return

@@ -54,7 +54,8 @@ async def gather(
             return await _wait(tasks, patience, settled, started)
         finally:
             for task in tasks:
-                task.cancel()
+                if not task.cancelling():  # a second time would cut short what the first has it tidy up
+                    task.cancel()
 
 
 async def _wait(tasks: set[asyncio.Task[bool]], patience: Patience, settled: Callable[[], bool], started: float) -> str:

@@ -76,11 +76,16 @@ def make_plan(request: ChatRequest, options: FusionOptions, roster: Roster) -> P
         seats=seats,
         judges=judges,
         synthesizer=synthesizer,
-        quorum=min(options.quorum or default_quorum(len(seats)), len(seats)),
+        quorum=min(options.quorum or _quorum(seats), len(seats)),
         order_seed=random.getrandbits(32) if options.seed is None else options.seed,
         reasons=reasons,
         warnings=warnings,
     )
+
+
+def _quorum(seats: list[PlannedSeat]) -> int:
+    """Of a panel of weak members everyone is waited for: the best of them is the slowest, and the rest are no match."""
+    return len(seats) if all(seat.profile.weak for seat in seats) else default_quorum(len(seats))
 
 
 def default_quorum(seats: int) -> int:

@@ -40,7 +40,7 @@ _FORMS = tuple(
 def date(text: str) -> str | None:
     """The one date that an answer gives; None if it gives none, or several."""
     text = folded(both_ends(text)).strip().casefold()
-    found, settled = first_read(text, only_date)
+    found, settled = first_read(text, only_date, whole_first=True)
     if settled:
         return found
     for sentence in sentences(text):

@@ -13,6 +13,7 @@ _WRAPPED = re.compile(
 )
 _FRACTION = re.compile(r"\\[dtc]?frac\s?(?:\{([^{}]{1,200})\}|(\d))\s?(?:\{([^{}]{1,200})\}|(\d))")
 _ROOT = re.compile(r"(?:\\sqrt|√)\s?\{([^{}]{1,200})\}")
+_HIGHER_ROOT = re.compile(r"\\sqrt\s?\[(\d{1,2})\]\s?\{([^{}]{1,200})\}")
 _RAISED = re.compile(r"\^\s?\{([^{}]{1,200})\}")
 _SYMBOL = re.compile(r"\\(times|cdot|div|pi|approx|sqrt|degree|circ|infty|le|leq|ge|geq|ne|neq|pm|%)(?![a-z])")
 _SYMBOLS = {
@@ -42,11 +43,13 @@ def plain(span: str) -> str:
 
 
 def _without_commands(span: str) -> str:
-    span = _DEGREES.sub("°", span.replace("\\$", "").replace("{,}", ",").replace("\\,", ""))
+    # Doubled where the formula stood inside JSON.
+    span = _DEGREES.sub("°", span.replace("\\\\", "\\").replace("\\$", "").replace("{,}", ",").replace("\\,", ""))
     for _ in range(_NESTED_AT_MOST):
         before = span
         span = _WRAPPED.sub(r" \1 ", span)
         span = _ROOT.sub(r"√(\1)", span)
+        span = _HIGHER_ROOT.sub(r"((\2)^(1/\1))", span)
         span = _FRACTION.sub(_fraction, span)
         span = _RAISED.sub(_power, span)
         if span == before:

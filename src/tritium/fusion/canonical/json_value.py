@@ -70,8 +70,9 @@ def canonical_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{','.join(canonical_value(each) for each in value)}]"
     if isinstance(value, dict):
-        fields = sorted((canonical_value(str(key)), canonical_value(each)) for key, each in value.items())
-        return f"{{{','.join(f'{key}:{each}' for key, each in fields)}}}"
+        # Keys may have become equal; which of them counts must not hang on their order.
+        fields = dict(sorted((canonical_value(str(key)), canonical_value(each)) for key, each in value.items()))
+        return f"{{{','.join(f'{key}:{each}' for key, each in fields.items())}}}"
     raise TypeError(f"{type(value).__name__} is no JSON value.")
 
 

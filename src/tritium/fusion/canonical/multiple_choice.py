@@ -13,7 +13,6 @@ from tritium.fusion.canonical.words import words
 LETTERS = "ABCDEFGHIJ"
 UNLISTED_LETTERS = LETTERS.replace("I", "")
 """Without the options at hand, I is a pronoun."""
-SHORT_CHARACTERS = 80
 QUESTION_CHARACTERS = 40_000
 
 _LINE = re.compile(
@@ -68,9 +67,7 @@ def chosen(text: str, options: Mapping[str, str] | None) -> str | None:
     def stated(span: str) -> str | None:
         return _stated(span, known, letters)
 
-    if len(text) <= SHORT_CHARACTERS and "\n" not in text and (found := stated(text)):
-        return found
-    found, settled = first_read(text, stated)
+    found, settled = first_read(text, stated, whole_first=True)
     return found if settled else _unmarked(text, known, letters)
 
 

@@ -22,7 +22,7 @@ from tritium.fusion.canonical.units import base, unit_at
 SIGNIFICANT_DIGITS = 12
 """Of what is not exact (roots, π, 1/3): enough to tell answers apart, few enough for rounding not to."""
 
-SHORT_CHARACTERS = 80
+FORMULA_CHARACTERS = 80
 CONCLUDING_SENTENCES = 3
 
 _FILLER = re.compile(
@@ -60,11 +60,7 @@ _LONG_WORD = re.compile(r"(?!sqrt|frac)[A-Za-z]{4,}")
 def number(text: str) -> str | None:
     """The number that a whole answer gives, canonical; None if it gives none."""
     text = folded(both_ends(text)).strip()
-    if len(text) <= SHORT_CHARACTERS and "\n" not in text:
-        found = quantity(text)
-        if found is not None:
-            return found
-    found, settled = first_read(text, quantity)
+    found, settled = first_read(text, quantity, whole_first=True)
     return found if settled else _concluded(text)
 
 
@@ -74,7 +70,7 @@ def quantity(span: str) -> str | None:
     A formula that is no number ("15 - r^2") is itself, without spaces.
     """
     span = plain(_CALCULATOR.sub("", folded(span[:SPAN_CHARACTERS])))
-    span = _FEET_AND_INCHES.sub(r"\1 feet \2 inches", span).strip(" \n\t*\"'.,;:!?")
+    span = _FEET_AND_INCHES.sub(r"\1 feet \2 inches", span).lstrip(" \n\t*\"',;:").rstrip(" \n\t*\"'.,;:!?")
     span = _CLOCK.sub(r"\1", _NUMERAL_BASE.sub("", span))
     if _ENDLESS.fullmatch(span):
         return "infinity"
@@ -199,11 +195,11 @@ def _with_sign(span: str, start: int) -> int:
 
 def _formula(span: str) -> str | None:
     """A formula as it is; None for prose, without a digit, and where a space has its meaning (2E + 11)."""
-    if len(span) > SHORT_CHARACTERS or _LONG_WORD.search(span) or not _further_number(span):
+    if len(span) > FORMULA_CHARACTERS or _LONG_WORD.search(span) or not _further_number(span):
         return None
     if not re.search(r"[-+*/^_=√π(),:|<>]", span):
         return None
-    formula = re.sub(r"\s+", "", span)
+    formula = re.sub(r"\s+", "", span).replace(",", ", ")
     return formula if _leading(formula) is None else None
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 _RUN = re.compile(
     r"(?<![A-Za-z0-9_.,'])"
-    r"(?:\d{1,3}(?: \d{3}){1,8}(?!\d|[.,' -]?\d)|\d{1,400}(?:[.,'_]\d{1,400}){0,40}|\.\d{1,400})(?!\d)"
+    r"(?:\d{1,3}(?: \d{3}){1,8}(?:[.,]\d{1,400})?(?!\d|[.,' -]\d)|\d{1,400}(?:[.,'_]\d{1,400}){0,40}|\.\d{1,400})(?!\d)"
 )
 _FORMS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     # A form, what separates its groups, its decimal mark. The first that fits counts.
@@ -21,7 +21,8 @@ _FORMS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d+)?"), ",", "."),
     (re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}"), ".", ","),
     (re.compile(r"\d+,\d{1,2}|\d+,\d{4,}|0,\d+"), "", ","),
-    (re.compile(r"[1-9]\d{0,2}(?: \d{3})+"), " ", "."),
+    (re.compile(r"[1-9]\d{0,2}(?: \d{3})+(?:\.\d+)?"), " ", "."),
+    (re.compile(r"[1-9]\d{0,2}(?: \d{3})+,\d+"), " ", ","),
     (re.compile(r"[1-9]\d{0,2}(?:'\d{3})+(?:\.\d+)?"), "'", "."),
     (re.compile(r"[1-9]\d{0,2}(?:_\d{3})+(?:\.\d+)?"), "_", "."),
 )

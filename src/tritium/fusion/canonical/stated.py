@@ -15,6 +15,8 @@ from tritium.fusion.canonical.characters import visible
 SPAN_CHARACTERS = 600
 """No statement of a closed answer is longer; what is behind is prose."""
 
+LINE_CHARACTERS = 80
+
 TRIED = 8
 """So many statements of one mark are tried at most, so that a text full of them costs no more than another."""
 
@@ -50,24 +52,34 @@ _SENTENCE_END = re.compile(
 )
 
 
-def first_read(text: str, reader: Callable[[str], str | None]) -> tuple[str | None, bool]:
+def first_read(text: str, reader: Callable[[str], str | None], *, whole_first: bool = False) -> tuple[str | None, bool]:
     """What `reader` makes of the strongest statement that it can read, and whether that settles it.
 
-    Settled without a result: the answer was marked beyond doubt, and is none of this kind.
+    Settled without a result: the answer was marked beyond doubt, and is none of this kind. With `whole_first` a text of
+    one short line that has no such mark is a statement itself.
     """
-    for span in stated(text):
+    for span in stated(text, whole_first=whole_first):
         found = reader(span.text)
         if found is not None or span.decisive:
             return found, True
     return None, False
 
 
-def stated(text: str) -> Iterator[Span]:
+def stated(text: str, *, whole_first: bool = False) -> Iterator[Span]:
     """The statements in `text`, strongest mark first; of equal marks the last, since models correct themselves."""
-    for span in _marked(text):
-        yield span
-        if span.decisive:
+    for mark in (_fields, _tags, _boxes):
+        value = next((value for value in mark(text) if not _PLACEHOLDER.fullmatch(value)), None)
+        if value is not None:
+            yield Span(value, decisive=True)
             return
+    if whole_first and len(text) <= LINE_CHARACTERS and "\n" not in text:
+        yield Span(text, decisive=False)
+    if hashes := _HASHES.search(text[-400:]):
+        yield Span(hashes[1], decisive=False)
+    for cue in list(_CUE.finditer(text))[: -TRIED - 1 : -1]:
+        tail = first_sentence(text[cue.end() : cue.end() + SPAN_CHARACTERS])
+        if tail:
+            yield Span(tail, decisive=False)
     for bold in bolds(text)[: -TRIED - 1 : -1]:
         yield Span(bold, decisive=False)
 
@@ -75,20 +87,6 @@ def stated(text: str) -> Iterator[Span]:
 def bolds(text: str) -> list[str]:
     """What is printed bold, headings apart."""
     return [bold for bold in _BOLD.findall(text) if not _HEADING.match(bold)]
-
-
-def _marked(text: str) -> Iterator[Span]:
-    for mark in (_fields, _tags, _boxes):
-        value = next((value for value in mark(text) if not _PLACEHOLDER.fullmatch(value)), None)
-        if value is not None:
-            yield Span(value, decisive=True)
-            return
-    if hashes := _HASHES.search(text[-400:]):
-        yield Span(hashes[1], decisive=False)
-    for cue in list(_CUE.finditer(text))[: -TRIED - 1 : -1]:
-        tail = first_sentence(text[cue.end() : cue.end() + SPAN_CHARACTERS])
-        if tail:
-            yield Span(tail, decisive=False)
 
 
 def first_sentence(text: str) -> str:
