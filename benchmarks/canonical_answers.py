@@ -2,10 +2,10 @@
 
     python benchmarks/canonical_answers.py --data DIR [--quick] [--json PATH] [--show N]
 
-DIR holds tables of recorded answers with labels: zeroeval_gsm_*, zeroeval_math_l5_*, routellm_*, bfcl_*, humaneval_*
-(.parquet). Their labels come from a rule of their own, which takes the first number of a formula (6 of 6√2) and the
-first of several answers, so besides all replies those are counted that state one plain number once, where no rule can err.
-Votes use our ballots and the labels of the table; the figure beside them is what the table's own answers give.
+DIR holds tables (.parquet) of recorded answers with labels: zeroeval_gsm_*, zeroeval_math_l5_*, routellm_*, bfcl_*,
+humaneval_*. Their labels come from a rule of their own, which takes the first number of a formula (6 of 6√2) and the
+first of several answers; so besides all replies those are counted that state one plain number once, where no rule can
+err. Votes use our ballots and the labels of the table; the figure beside them is what the table's own answers give.
 """
 
 from __future__ import annotations

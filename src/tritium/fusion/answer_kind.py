@@ -36,7 +36,8 @@ _JSON_ASKED = re.compile(
 _ANSWER_FIELD = re.compile(r"[\"'`]answer[\"'`]")
 _WORKING_FIELD = re.compile(r"[\"'`](?:reasoning|explanation|thoughts?|steps)[\"'`]")
 
-_CODE_BEGUN = re.compile(r"(?:^|\n)def \w{1,80}\([^\n]{0,300}\n\s{1,8}(?:\"\"\"|\'\'\')")
+_CODE_BEGUN = re.compile(r"(?:^|\n)def \w{1,80}\([^\n]{0,300}\n\s{1,8}(?:\"\"\"|''')")
+_CODE_FIRST = re.compile(r"\s{0,20}(?:from |import |def |class |@|#)")
 _CODE_ASKED = re.compile(
     r"\b(?:write|implement|create|complete|fix|debug|refactor|generate|optimi[sz]e|code|develop|build|give me|modify)\b"
     r"(?:(?!\b(?:about|explain\w*|post|article|essay|e-?mail|letter|story|poem|report|documentation|docs|plan|video|movie|"
@@ -139,20 +140,7 @@ _FACT_ASKED = re.compile(
     r"(?:second.|third.)?(?:smallest|largest|biggest|tallest|longest|deepest|highest|fastest|hottest|coldest) \w+) )"
 )
 _POLAR = re.compile(r"^(?:is|are|was|were|does|did|do|has|have|had)\b")
-_WORKING = frozenset(
-    (
-        "reasoning",
-        "explanation",
-        "steps",
-        "thought",
-        "thoughts",
-        "thinking",
-        "rationale",
-        "work",
-        "confidence",
-        "analysis",
-    )
-)
+_WORKING = re.compile(r"reasoning|explanation|steps|thoughts?|thinking|rationale|work(?:ing)?|confidence|analysis")
 
 
 def kind_of(question: str, system_text: str = "", response_format: Mapping[str, Any] | None = None) -> Kind:
@@ -163,7 +151,7 @@ def kind_of(question: str, system_text: str = "", response_format: Mapping[str, 
     asked = _DRAWING.sub(" ", _readable(question)).strip()
     if response_format is not None and response_format.get("type") not in (None, "text"):
         return _of_format(response_format, asked, system_text)
-    if _CODE_BEGUN.search(question[:QUESTION_ENDS]):
+    if _CODE_FIRST.match(question) and _CODE_BEGUN.search(question[:QUESTION_ENDS]):
         return Kind("code", "the question is the beginning of a program")
     if code := _CODE_ASKED.search(asked):
         return Kind("code", f"the question says {code[0]!r}")
@@ -208,7 +196,7 @@ def _answer_property(response_format: Mapping[str, Any]) -> Mapping[str, Any] | 
     if not isinstance(properties, Mapping):
         return None
     answers = [name for name in properties if str(name).lower() in ("answer", "final_answer")]
-    others = [name for name in properties if name not in answers and str(name).lower() not in _WORKING]
+    others = [name for name in properties if name not in answers and not _WORKING.fullmatch(str(name).lower())]
     answer = properties[answers[0]] if len(answers) == 1 and not others else None
     return answer if isinstance(answer, Mapping) else None
 

@@ -7,6 +7,7 @@ Washington" nor "Washington DC". The outcome does not depend on the order of the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -21,9 +22,7 @@ from tritium.fusion.canonical.units import base
 DECIMALS = 2
 """A number with this many decimals may be the rounding of a longer one."""
 
-_DENIALS = frozenset(
-    ("not", "no", "never", "neither", "nor", "isnt", "wasnt", "arent", "cannot", "cant", "except", "without", "unknown")
-)
+_DENIAL = re.compile(r"not|no|never|neither|nor|isnt|wasnt|arent|cannot|cant|except|without|unknown")
 
 
 class Candidate(Struct, frozen=True):
@@ -122,11 +121,10 @@ def _any_fits(vague: list[str], precise: list[str], fits: Callable[[str, str], b
 
 def _percentages(forms: Sequence[str], kinds: dict[str, AnswerKind]) -> Iterator[tuple[str, str]]:
     """75 % and 0.75, unless someone said a plain 75."""
-    numbers = {form for form in forms if kinds[form] == "number"}
+    numbers = [form for form in forms if kinds[form] == "number"]
     for form in numbers:
-        value, _, unit = form.partition(" ")
-        hundredth = rendered(Fraction(value) / 100, "") if unit == "%" else ""
-        if hundredth in numbers and value not in numbers:
+        value, unit = split(form) or (Fraction(0), "")
+        if unit == "%" and rendered(value, "") not in numbers and (hundredth := rendered(value / 100, "")) in numbers:
             yield form, hundredth
 
 
@@ -149,7 +147,7 @@ def _within(name: str, other: str) -> bool:
     """Whether `other` has the words of `name` in a row, and no more denials than it."""
     if f" {name} " not in f" {other} ":
         return False
-    return _DENIALS.isdisjoint(set(other.split()) - set(name.split()))
+    return not any(_DENIAL.fullmatch(word) for word in set(other.split()) - set(name.split()))
 
 
 def _short_fits(vague: str, precise: str) -> bool:

@@ -24,6 +24,12 @@ from tritium.fusion.run import How, Run, SeatReport, Tally, settle_seat
 from tritium.fusion.synthesis import OPENING_CHARACTERS, harm, writers_request
 from tritium.model import Call, Model
 
+_LATE = {
+    "settled": "not needed: the vote was settled",
+    "grace": "late: the quorum was met, and the time of grace is over",
+    "deadline": "late: the deadline of the panel is over",
+}
+
 Emit = Callable[[Chunk], None]
 
 
@@ -85,7 +91,7 @@ class Deliberation:
         self.run.gathering = await gather(seats, self._ask, patience, settled)
         for report in self.run.seats:
             if report.outcome == "cancelled":
-                report.error = f"late: the panel stopped waiting ({self.run.gathering})"
+                report.error = _LATE.get(self.run.gathering or "", "the panel stopped waiting")
             if report.outcome is None:
                 report.outcome, report.error = "cancelled", report.error or "never asked"
         self.event("panel.ended", gathering=self.run.gathering, seats=[_public(seat) for seat in self.run.seats])
@@ -365,7 +371,8 @@ def without_fusion(request: ChatRequest, model: str) -> ChatRequest:
 def _broken_off(writer: str, fault: BaseException) -> UpstreamError:
     if isinstance(fault, UpstreamError):
         return fault
-    return UpstreamUnavailable(f"The synthesizer {writer} broke off: {fault or 'it took too long'}.", provider=writer)
+    reason = str(fault) or "it took too long"
+    return UpstreamUnavailable(f"The synthesizer {writer} broke off: {reason}.", provider=writer)
 
 
 def _public(report: SeatReport) -> dict[str, object]:

@@ -76,6 +76,7 @@ ASKS = {
         "Summarize this: in 1969, 3 men flew to the Moon. How many returned?",
         "Find me a concert in Chicago with tickets under $100.",
         "What are the length and width of a rectangle with perimeter 14?",
+        'What does this print?\ndef add(a, b):\n    """Add two numbers."""\n    return a - b',
         "Quelle est la capitale de la France ?",
     ],
 }

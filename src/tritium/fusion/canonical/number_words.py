@@ -63,3 +63,21 @@ def number_in_words(text: str) -> tuple[int, int] | None:
 def _may_follow(last: int | None, value: int) -> bool:
     """Whether "twenty" may be followed by "one"; "one" is by nothing, and "twenty" not by "twelve"."""
     return last is None or last >= 100 or (last >= 20 and 0 < value < 10)
+
+
+def only_number_in_words(text: str) -> int | None:
+    """The one number that a short text without digits names ("Spiders have eight legs."); None if it names several.
+
+    "one" is not counted: it stands for too much else.
+    """
+    found: set[int] = set()
+    at = 0
+    while at < len(text):
+        word = _WORD.search(text.lower(), at)
+        if word is None:
+            break
+        read = number_in_words(text[word.start() :]) if word[0] in WORDS else None
+        if read is not None and read[0] != 1:
+            found.add(read[0])
+        at = word.start() + read[1] if read is not None and read[1] else word.end()
+    return found.pop() if len(found) == 1 else None

@@ -14,7 +14,7 @@ from fractions import Fraction
 from tritium.fusion.canonical.arithmetic import NotArithmetic, Number, evaluated
 from tritium.fusion.canonical.characters import both_ends, folded
 from tritium.fusion.canonical.formulas import plain
-from tritium.fusion.canonical.number_words import number_in_words
+from tritium.fusion.canonical.number_words import number_in_words, only_number_in_words
 from tritium.fusion.canonical.numerals import numerals, ungrouped
 from tritium.fusion.canonical.stated import SPAN_CHARACTERS, first_read, first_sentence, sentences
 from tritium.fusion.canonical.units import base, unit_at
@@ -54,6 +54,7 @@ _NONE = re.compile(
     r"(?:solutions?|numbers?|values?|integers?)(?: exists?)?|undefined|(?:it )?does not exist|dne",
     re.IGNORECASE,
 )
+_RENDERED = re.compile(r"-?\d{1,420}(?:\.\d{1,420})?")
 _LONG_WORD = re.compile(r"(?!sqrt|frac)[A-Za-z]{4,}")
 
 
@@ -61,7 +62,7 @@ def number(text: str) -> str | None:
     """The number that a whole answer gives, canonical; None if it gives none."""
     text = folded(both_ends(text)).strip()
     found, settled = first_read(text, quantity, whole_first=True)
-    return found if settled else _concluded(text)
+    return found if settled else _concluded(text) or _in_words(text)
 
 
 def quantity(span: str) -> str | None:
@@ -86,10 +87,15 @@ def quantity(span: str) -> str | None:
 def split(canonical: str) -> tuple[Fraction, str] | None:
     """Value and unit of a canonical number; None for a formula, "infinity" and the like."""
     digits, _, unit = canonical.partition(" ")
-    try:
-        return Fraction(digits), unit
-    except (ValueError, ZeroDivisionError):
+    return (Fraction(digits), unit) if _RENDERED.fullmatch(digits) else None
+
+
+def _in_words(text: str) -> str | None:
+    """Of a short answer without a digit, the one number that it writes out."""
+    if len(text) > SPAN_CHARACTERS or any(character.isdigit() for character in text):
         return None
+    value = only_number_in_words(text)
+    return None if value is None else str(value)
 
 
 def _concluded(text: str) -> str | None:

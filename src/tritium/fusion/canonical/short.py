@@ -26,75 +26,11 @@ _REFUSAL = re.compile(
     r"not enough information|insufficient information|as an ai)",
     re.IGNORECASE,
 )
-_FUNCTION_WORDS = frozenset(
-    (
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "by",
-        "for",
-        "with",
-        "from",
-        "as",
-        "it",
-        "its",
-        "it's",
-        "this",
-        "that",
-        "these",
-        "those",
-        "and",
-        "or",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "what",
-        "where",
-        "when",
-        "there",
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "did",
-        "also",
-        "called",
-        "known",
-        "named",
-        "located",
-        "situated",
-    )
+_FUNCTION_WORD = re.compile(
+    r"is|are|was|were|be|been|of|in|on|at|to|by|for|with|from|as|its?|this|that|these|those|and|or|wh(?:ich|o|om|ose|at|ere|en)|"
+    r"there|ha[sd]|have|do|does|did|also|called|known|named|located|situated"
 )
-_PLEASANTRIES = frozenset(
-    (
-        "sure",
-        "certainly",
-        "of",
-        "course",
-        "ok",
-        "okay",
-        "yes",
-        "great",
-        "good",
-        "question",
-        "hello",
-        "hi",
-        "here",
-        "is",
-        "answer",
-        "thanks",
-    )
-)
+_PLEASANTRY = re.compile(r"sure|certainly|of|course|ok|okay|yes|great|good|question|hello|hi|here|is|answer|thanks")
 
 
 def short(text: str, question: str = "") -> str | None:
@@ -124,13 +60,13 @@ def _fact(span: str, asked: frozenset[str]) -> str | None:
     said = words(span).split()
     if len(said) < NAME_WORDS and _COPULAS.isdisjoint(said):
         return " ".join(said) or None
-    new = [word for word in said if word not in asked and word not in _FUNCTION_WORDS]
+    new = [word for word in said if word not in asked and not _FUNCTION_WORD.fullmatch(word)]
     return " ".join(new if 0 < len(new) <= NAME_WORDS else said[:SENTENCE_WORDS])
 
 
 def _opening(text: str) -> str:
     """The first sentence that says something."""
     for sentence in sentences(text):
-        if not _PLEASANTRIES.issuperset(words(sentence).split()):
+        if not all(_PLEASANTRY.fullmatch(word) for word in words(sentence).split()):
             return sentence
     return text
