@@ -26,6 +26,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from tritium.app import Running, running
 from tritium.chat import ChatRequest, Chunk, Completion, Usage, collect, text_chunk
 from tritium.config import Config, load_config
@@ -103,20 +105,17 @@ class Nowhere:
 
 def arms(panel: list[str]) -> dict[str, FusionOptions]:
     """What is compared; the strongest model is first on the panel."""
-    waiting = {"quorum": len(panel), "seat_timeout_seconds": 600.0, "deadline_seconds": 1800.0}
-    alone = {name: FusionOptions(panel=[name], strategy="single") for name in panel}
+    patient = FusionOptions(seat_timeout_seconds=600, deadline_seconds=1800, judge_timeout_seconds=600, seed=1)
+    together = replace(patient, panel=list(panel), quorum=len(panel))
     return {
-        **alone,
-        "vote": FusionOptions(panel=list(panel), strategy="vote", **waiting),
-        "consensus": FusionOptions(panel=list(panel), strategy="consensus", **waiting),
-        "self-fused (3 samples of the best)": FusionOptions(
-            panel=[panel[0]], strategy="self", seed=1, quorum=3, seat_timeout_seconds=600.0, deadline_seconds=1800.0
+        **{name: replace(patient, panel=[name], strategy="single") for name in panel},
+        "vote": replace(together, strategy="vote"),
+        "consensus": replace(together, strategy="consensus"),
+        "self-fused (3 samples of the best)": replace(patient, panel=[panel[0]], strategy="self", quorum=3),
+        "judge and synthesizer (the best)": replace(
+            together, strategy="synthesize", judge=panel[0], synthesizer=panel[0]
         ),
-        "judge and synthesizer (the best)": FusionOptions(
-            panel=list(panel), strategy="synthesize", judge=panel[0], synthesizer=panel[0], seed=1,
-            judge_timeout_seconds=600.0, **waiting,
-        ),
-    }  # fmt: skip
+    }
 
 
 async def answer(fusion: Fusion, question: dict[str, Any], max_tokens: int) -> str:
@@ -247,11 +246,7 @@ def speeds(roster: RememberingRoster, panel: list[str]) -> list[dict[str, Any]]:
 
 
 def _local_only(config: Config) -> Config:
-    import msgspec  # noqa: PLC0415
-
-    return msgspec.structs.replace(
-        config, local=msgspec.structs.replace(config.local, detect_servers=False), providers={}
-    )
+    return replace(config, local=replace(config.local, detect_servers=False), providers={})
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ async def test_a_seat_that_stalls_is_cut_and_what_it_cost_is_recorded(serve):
     assert stalled.outcome == "cancelled"
     assert stalled.usage.output == 3
     assert stalled.cost_nanodollars == stalled.usage.input * 1000 + 3 * 2000
-    assert "late" in run["seats"][2]["error"]
+    assert "not needed" in run["seats"][2]["error"]
 
 
 async def test_a_seat_that_exceeds_its_timeout_is_told_apart(serve):

@@ -22,10 +22,12 @@ _HEADERS: Headers = [
 class EventStream:
     """One response of events. `started`: the status is out; until then a failure can still have its own."""
 
-    def __init__(self, send: Send, headers: Headers, keepalive_seconds: float) -> None:
+    def __init__(self, send: Send, headers: Headers, keepalive_seconds: float, opening: bytes = b"") -> None:
+        """`opening` is what the dialect sends before anything is known."""
         self._send = send
         self._headers = [*_HEADERS, *headers]
         self._keepalive_seconds = keepalive_seconds
+        self._opening = opening
         self._written = False
         self.started = False
 
@@ -44,15 +46,18 @@ class EventStream:
         self._written = True
         await self._send({"type": "http.response.body", "body": event, "more_body": True})
 
-    async def end(self) -> None:
+    async def end(self, closing: bytes) -> None:
+        """Send the last events, and nothing after them."""
         await self._start()
         self._comments.cancel()
-        await self._send({"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False})
+        await self._send({"type": "http.response.body", "body": closing, "more_body": False})
 
     async def _start(self) -> None:
         if not self.started:
             self.started = True
             await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+            if self._opening:
+                await self._send({"type": "http.response.body", "body": self._opening, "more_body": True})
 
     async def _comment(self) -> None:
         await asyncio.sleep(COMMIT_SECONDS)

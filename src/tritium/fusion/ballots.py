@@ -35,7 +35,7 @@ class Count(Struct, frozen=True):
 
     @property
     def unanimous(self) -> bool:
-        return self.for_winner == self.counted
+        return self.for_winner == self.counted > 1
 
     def beyond_reach(self, seats: int) -> bool:
         """Whether those still out, of so many seats in all, could not change the winner."""
@@ -70,6 +70,7 @@ def count(answers: Sequence[SeatReport], kind: AnswerKind, question: str, streng
     )
 
 
-def most_central(answers: Sequence[SeatReport]) -> SeatReport:
-    """The answer most like all the others."""
-    return answers[medoid([seat.text for seat in answers])]
+def most_central(answers: Sequence[SeatReport], strengths: Sequence[float]) -> SeatReport:
+    """The answer most like all the others; of equals the strongest member's. `strengths` are by seat number."""
+    ranked = sorted(answers, key=lambda seat: (-strengths[seat.seat], seat.seat))
+    return ranked[medoid([seat.text for seat in ranked])]

@@ -50,6 +50,7 @@ class Deliberation:
         self.request = request
         self.options = options
         self.plan = plan
+        self.strengths = [seat.profile.strength for seat in plan.seats]
         self.run = run
         self.call = call
         self.tally = tally
@@ -155,13 +156,11 @@ class Deliberation:
 
     def _vote_is_settled(self) -> bool:
         """Those still out can't outvote those who agree."""
-        strengths = [seat.profile.strength for seat in self.plan.seats]
-        found = ballots.count(self.answers(), self.plan.kind, self.request.question(), strengths)
+        found = ballots.count(self.answers(), self.plan.kind, self.request.question(), self.strengths)
         return found.beyond_reach(len(self.plan.seats))
 
     async def _vote(self, answers: list[SeatReport]) -> None:
-        strengths = [seat.profile.strength for seat in self.plan.seats]
-        found = ballots.count(answers, self.plan.kind, self.request.question(), strengths)
+        found = ballots.count(answers, self.plan.kind, self.request.question(), self.strengths)
         decision = self.run.decision
         decision.votes, decision.agreement, decision.makers_agreeing = found.table, found.agreement, found.makers
         self.event("vote", votes=found.table, agreement=found.agreement, makers_agreeing=found.makers)
@@ -184,7 +183,7 @@ class Deliberation:
         self._verbatim(winner, "strongest", f"the vote was split; {winner.model} is the strongest of those ahead")
 
     def _central(self, answers: list[SeatReport], reason: str) -> None:
-        seat = ballots.most_central(answers)
+        seat = ballots.most_central(answers, self.strengths)
         self._verbatim(seat, "central", reason)
 
     # ------------------------------------------------------------ judge and writer

@@ -45,7 +45,7 @@ async def test_the_status_comes_once_and_first_and_the_end_last(sent):
         await stream.write(b"data: 1\n\n")
         assert stream.started
         await stream.write(b"data: 2\n\n")
-        await stream.end()
+        await stream.end(b"data: [DONE]\n\n")
 
     start, *bodies = sent.messages
     assert (start["type"], start["status"]) == ("http.response.start", 200)
@@ -62,7 +62,7 @@ async def test_the_status_comes_once_and_first_and_the_end_last(sent):
 
 async def test_an_answer_without_a_word_still_ends(sent):
     async with EventStream(sent, [], 5) as stream:
-        await stream.end()
+        await stream.end(b"data: [DONE]\n\n")
 
     assert sent.bodies == [b"data: [DONE]\n\n"]
 
@@ -72,7 +72,7 @@ async def test_a_quiet_stream_begins_after_a_second_and_is_kept_alive(sent):
         await asyncio.sleep(COMMIT_SECONDS + 0.3)
         assert stream.started
         comments = len(sent.bodies)
-        await stream.end()
+        await stream.end(b"data: [DONE]\n\n")
         await asyncio.sleep(0.15)
 
     assert sent.messages[0]["type"] == "http.response.start"

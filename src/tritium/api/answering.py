@@ -1,0 +1,109 @@
+"""An answer on its way out, in any dialect: in one piece or as events; an encoder knows the shape, this knows when.
+
+The status goes out as late as it can: until the first event a failure keeps its own. After that it is an event.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from tritium.api.exchange import Headers, Receive, Send, cancelled_when_client_leaves, send_json
+from tritium.api.run_summary import run_summary
+from tritium.api.stream import EventStream
+from tritium.chat import Chunk, Completion
+from tritium.config import Server
+from tritium.errors import TritiumError
+from tritium.gateway import Account, Exchange
+
+
+class Encoder(Protocol):
+    """One answer in one dialect's shape; made anew for each. Every event is bytes, ready to be written."""
+
+    def whole(self, completion: Completion, only: Chunk | None, account: Account, run: Any) -> bytes:
+        """The answer in one piece. `only`: a provider's own whole answer; `run`: what to say of a fusion behind it."""
+        ...
+
+    def begin(self) -> bytes:
+        """What opens a stream before anything is known; may be empty."""
+        ...
+
+    def part(self, chunk: Chunk) -> list[bytes]:
+        """A piece of the answer."""
+        ...
+
+    def progress(self, event: Any) -> list[bytes]:
+        """What a fusion is doing, for a client that asked to know."""
+        ...
+
+    def end(self, account: Account, run: Any) -> list[bytes]:
+        """What closes a stream, usage in it: only now is the account complete."""
+        ...
+
+    def failure(self, error: TritiumError) -> list[bytes]:
+        """What closes a stream that failed."""
+        ...
+
+
+async def send_answer(
+    exchange: Exchange, encoder: Encoder, settings: Server, headers: Headers, receive: Receive, send: Send
+) -> None:
+    """Answer the client, whole or as a stream, as its request says; stops as soon as the client leaves.
+
+    Raises:
+        TritiumError: before anything was sent; the caller renders it.
+    """
+    headers = [(b"x-generation-id", exchange.call.id.encode()), *headers]
+    async with cancelled_when_client_leaves(receive):
+        if exchange.request.streaming:
+            await _stream(exchange, encoder, settings, headers, send)
+        else:
+            await _whole(exchange, encoder, headers, send)
+
+
+async def _whole(exchange: Exchange, encoder: Encoder, headers: Headers, send: Send) -> None:
+    completion = Completion()
+    only: Chunk | None = None
+    run: Any = None
+    async with exchange as chunks:
+        async for chunk in chunks:
+            if chunk.complete:
+                only = chunk
+            elif chunk.event is not None:
+                run = run_summary(chunk.event) or run
+            completion.add(chunk)
+    await send_json(send, 200, encoder.whole(completion, only, exchange.account, run), headers)
+
+
+async def _stream(exchange: Exchange, encoder: Encoder, settings: Server, headers: Headers, send: Send) -> None:
+    async with EventStream(send, headers, settings.keepalive_seconds, encoder.begin()) as stream:
+        try:
+            run = await _relay(exchange, encoder, stream)
+        except TritiumError as error:
+            if not stream.started:
+                raise
+            closing = encoder.failure(error)
+        else:
+            closing = encoder.end(exchange.account, run)
+        await stream.end(b"".join(closing))
+
+
+async def _relay(exchange: Exchange, encoder: Encoder, stream: EventStream) -> Any:
+    """Send the pieces on as they come; returns what to say of a fusion's run."""
+    wants_events = False
+    run: Any = None
+    async with exchange as chunks:
+        async for chunk in chunks:
+            if chunk.event is None:
+                events = encoder.part(_as_delta(chunk) if chunk.complete else chunk)
+            else:
+                run = run_summary(chunk.event) or run
+                wants_events = wants_events or bool(chunk.event.get("events"))
+                events = encoder.progress(chunk.event) if wants_events else []
+            for event in events:
+                await stream.write(event)
+    return run
+
+
+def _as_delta(chunk: Chunk) -> Chunk:
+    """A provider that was asked to stream and answered whole: its answer as one delta."""
+    return Chunk(chunk.choices, chunk.usage, None, False, None, chunk.model, chunk.provider)
