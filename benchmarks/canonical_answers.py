@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet  # type: ignore[import-untyped]
+import pyarrow.parquet
 
 from tritium.fusion.answers import AnswerKind, Candidate, canonical, kind_of, medoid, same_answer
 from tritium.fusion.canonical.tool_calls import canonical_calls

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tritium.api.application import Application
+from tritium.api.visit import Services
 from tritium.catalog.build import build_catalog, embedded_shelf, switched_on
 from tritium.catalog.catalog import Catalog
 from tritium.config import Config
@@ -50,7 +51,7 @@ class Running:
     runtime: LlamaRuntime | None
 
     def application(self) -> Application:
-        return Application(self.gateway, self.records, self.config.server, self.health)
+        return Application(Services(self.gateway, self.records, self.config.server, self.health))
 
     def health(self) -> dict[str, Any]:
         return {"providers": list(self.on), "ledger": self.ledger.health()}

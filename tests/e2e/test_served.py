@@ -40,6 +40,7 @@ class Served:
         self.config = folder / "tritium.toml"
         self.config.write_text(CONFIG.format(folder=folder))
         self.process: subprocess.Popen[str] | None = None
+        self.clients: list[openai.OpenAI] = []
 
     def start(self) -> None:
         command = [sys.executable, "-m", "tritium", "serve", "--port", str(self.port), "--config", str(self.config)]
@@ -66,7 +67,9 @@ class Served:
         return code
 
     def client(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key="unused", max_retries=0)
+        client = openai.OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key="unused", max_retries=0)
+        self.clients.append(client)
+        return client
 
 
 def clean_environment() -> dict[str, str]:
@@ -78,6 +81,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
     found = Served(tmp_path)
     found.start()
     yield found
+    for client in found.clients:
+        client.close()
     if found.process is not None:
         found.stop(signal.SIGKILL)
 
@@ -142,6 +147,7 @@ def test_an_answer_under_way_when_the_gateway_ends_is_settled(served):
     next(iter(stream))
 
     served.stop(signal.SIGTERM)
+    stream.close()
     with sqlite3.connect(served.folder / "tritium.db") as database:
         rows = database.execute("select outcome, output_tokens from generations").fetchall()
     database.close()

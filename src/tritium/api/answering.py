@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from tritium.api.exchange import Headers, Receive, Send, cancelled_when_client_leaves, send_json
+from tritium.api.exchange import Headers, cancelled_when_client_leaves
 from tritium.api.run_summary import run_summary
 from tritium.api.stream import EventStream
+from tritium.api.visit import Visit
 from tritium.chat import Chunk, Completion
-from tritium.config import Server
 from tritium.errors import TritiumError
 from tritium.gateway import Account, Exchange
 
@@ -44,23 +44,21 @@ class Encoder(Protocol):
         ...
 
 
-async def send_answer(
-    exchange: Exchange, encoder: Encoder, settings: Server, headers: Headers, receive: Receive, send: Send
-) -> None:
+async def send_answer(visit: Visit, exchange: Exchange, encoder: Encoder, headers: Headers = ()) -> None:
     """Answer the client, whole or as a stream, as its request says; stops as soon as the client leaves.
 
     Raises:
         TritiumError: before anything was sent; the caller renders it.
     """
     headers = [(b"x-generation-id", exchange.call.id.encode()), *headers]
-    async with cancelled_when_client_leaves(receive):
+    async with cancelled_when_client_leaves(visit.receive):
         if exchange.request.streaming:
-            await _stream(exchange, encoder, settings, headers, send)
+            await _stream(visit, exchange, encoder, headers)
         else:
-            await _whole(exchange, encoder, headers, send)
+            await _whole(visit, exchange, encoder, headers)
 
 
-async def _whole(exchange: Exchange, encoder: Encoder, headers: Headers, send: Send) -> None:
+async def _whole(visit: Visit, exchange: Exchange, encoder: Encoder, headers: Headers) -> None:
     completion = Completion()
     only: Chunk | None = None
     run: Any = None
@@ -71,11 +69,12 @@ async def _whole(exchange: Exchange, encoder: Encoder, headers: Headers, send: S
             elif chunk.event is not None:
                 run = run_summary(chunk.event) or run
             completion.add(chunk)
-    await send_json(send, 200, encoder.whole(completion, only, exchange.account, run), headers)
+    await visit.json(encoder.whole(completion, only, exchange.account, run), 200, headers)
 
 
-async def _stream(exchange: Exchange, encoder: Encoder, settings: Server, headers: Headers, send: Send) -> None:
-    async with EventStream(send, headers, settings.keepalive_seconds, encoder.begin()) as stream:
+async def _stream(visit: Visit, exchange: Exchange, encoder: Encoder, headers: Headers) -> None:
+    seconds = visit.services.settings.keepalive_seconds
+    async with EventStream(visit.send, headers, seconds, encoder.begin()) as stream:
         try:
             run = await _relay(exchange, encoder, stream)
         except TritiumError as error:

@@ -1,40 +1,31 @@
-"""The ASGI application: which path goes to whom, and the one place where a failure becomes an answer."""
+"""The ASGI application: the one place where a failure becomes an answer."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from tritium import __version__
-from tritium.api import records as record_pages
-from tritium.api.chat import chat_completions
 from tritium.api.errors import Dialect, render_error, retry_after
-from tritium.api.exchange import ClientLeft, Receive, Scope, Send, header, send_json
-from tritium.api.models import models
-from tritium.api.records import Records
-from tritium.config import Server
-from tritium.errors import MethodNotAllowed, NotFound, PermissionDenied, TritiumError
-from tritium.gateway import Gateway
+from tritium.api.exchange import ClientLeft, Receive, Scope, Send
+from tritium.api.routes import ROUTES, Router
+from tritium.api.visit import Services, Visit
+from tritium.errors import PermissionDenied, TritiumError
 
 log = logging.getLogger("tritium.api")
 
 PREFIXES: tuple[tuple[str, Dialect], ...] = (("/api/v1", "openrouter"), ("/v1", "openai"))
+_UNPREFIXED = ("/health",)
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 class Application:
     """One gateway over HTTP. Two of them in one process share nothing."""
 
-    def __init__(
-        self, gateway: Gateway, records: Records, settings: Server, health: Callable[[], dict[str, Any]]
-    ) -> None:
-        self.gateway = gateway
-        self.records = records
-        self.settings = settings
-        self.health = health
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._router = Router(ROUTES)
         self._under_way: set[asyncio.Task[Any]] = set()
 
     async def drain(self) -> None:
@@ -55,63 +46,38 @@ class Application:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         dialect, path = _split(scope["path"])
-        started = False
 
         async def watched(message: Any) -> None:
-            nonlocal started
-            started = True
+            visit.answered = True
             await send(message)
 
+        visit = Visit(scope, receive, watched, self._services, dialect, path)
         try:
-            self._refuse_strangers(scope)
-            await self._route(dialect, path, scope, receive, watched)
+            self._refuse_strangers(visit)
+            handler, visit.arguments = self._router.find(scope["method"], path)
+            await handler(visit)
         except ClientLeft:
             return
         except TritiumError as error:
-            status, body = render_error(error, dialect)
-            if not started:
-                await send_json(send, status, body, retry_after(error))
+            await self._refuse(visit, error)
         except Exception:
             log.exception("unexpected failure on %s %s", scope["method"], scope["path"])
-            if not started:
-                hidden = TritiumError("Something went wrong in the gateway; its log has the details.")
-                await send_json(send, *render_error(hidden, dialect))
+            await self._refuse(visit, TritiumError("Something went wrong in the gateway; its log has the details."))
 
-    async def _route(self, dialect: Dialect, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        method = scope["method"]
-        if path == "/chat/completions":
-            _only(method, "POST", path)
-            await chat_completions(self.gateway, self.settings, dialect, scope, receive, send)
-            return
-        _only(method, "GET", path)
-        await send_json(send, 200, await self._read(path, scope))
+    async def _refuse(self, visit: Visit, error: TritiumError) -> None:
+        if not visit.answered:
+            status, body = render_error(error, visit.dialect)
+            await visit.json(body, status, retry_after(error))
 
-    async def _read(self, path: str, scope: Scope) -> Any:
-        query = scope["query_string"]
-        if path == "/models":
-            return models(self.gateway.catalog)
-        if path == "/generation":
-            return await record_pages.generation(self.records, query)
-        if path == "/fusion/runs":
-            return await record_pages.runs(self.records, query)
-        if path.startswith("/fusion/runs/"):
-            return await record_pages.run(self.records, unquote(path.removeprefix("/fusion/runs/")))
-        if path in ("/health", "/healthz"):
-            return {"status": "ok", "version": __version__, **self.health()}
-        raise NotFound(
-            f"There is nothing at {scope['path']!r}. This server has /chat/completions, /models, /generation, "
-            "/fusion/runs and /health, under /v1 and /api/v1."
-        )
-
-    def _refuse_strangers(self, scope: Scope) -> None:
+    def _refuse_strangers(self, visit: Visit) -> None:
         """On loopback nobody needs a key, so a page in the user's browser must not be able to spend money here.
 
         A page of another origin gives itself away by `Origin`, and one that rebinds its own name to loopback by `Host`.
         """
-        if self.settings.host not in _LOOPBACK:
+        if self._services.settings.host not in _LOOPBACK:
             return
         for name in (b"origin", b"host"):
-            given = header(scope, name)
+            given = visit.header(name)
             if given and _hostname(given) not in _LOOPBACK:
                 what = name.decode().capitalize()
                 raise PermissionDenied(f"{what} {given!r} is not this machine; the server listens on loopback only.")
@@ -128,16 +94,7 @@ def _split(path: str) -> tuple[Dialect, str]:
     for prefix, dialect in PREFIXES:
         if path.startswith(prefix + "/"):
             return dialect, path[len(prefix) :].rstrip("/") or "/"
-    return "openai", path if path in ("/health", "/healthz") else "/?" + path
-
-
-_GET_ONLY = ("/models", "/generation", "/fusion/runs", "/health", "/healthz")
-
-
-def _only(method: str, wanted: str, path: str) -> None:
-    known = wanted == "POST" or path in _GET_ONLY or path.startswith("/fusion/runs/")
-    if method != wanted and known:
-        raise MethodNotAllowed(f"{path} takes {wanted}, not {method}.")
+    return "openai", path if path in _UNPREFIXED else f"(no /v1 or /api/v1){path}"
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

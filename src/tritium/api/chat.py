@@ -7,27 +7,23 @@ from typing import Any
 from tritium.api.answering import send_answer
 from tritium.api.completion import Shape
 from tritium.api.errors import Dialect, error_object, render_error
-from tritium.api.exchange import Receive, Scope, Send, read_body
+from tritium.api.visit import Visit
 from tritium.chat import ChatRequest, Chunk, Completion
-from tritium.config import Server
 from tritium.errors import TritiumError
-from tritium.gateway import Account, Gateway
+from tritium.gateway import Account
 
 _DONE = b"data: [DONE]\n\n"
 
 
-async def chat_completions(
-    gateway: Gateway, settings: Server, dialect: Dialect, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def chat_completions(visit: Visit) -> None:
     """Answer one chat request.
 
     Raises:
         TritiumError: before anything was sent; the caller renders it.
     """
-    request = ChatRequest.decode(await read_body(scope, receive, settings.max_body_bytes))
-    exchange = gateway.chat(request)
-    encoder = ChatEncoder(exchange.call.id, request, dialect)
-    await send_answer(exchange, encoder, settings, [], receive, send)
+    request = ChatRequest.decode(await visit.body())
+    exchange = visit.services.gateway.chat(request, caller=visit.caller)
+    await send_answer(visit, exchange, ChatEncoder(exchange.call.id, request, visit.dialect))
 
 
 class ChatEncoder:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tritium.catalog.catalog import Catalog, Listed
+from tritium.api.visit import Visit
+from tritium.catalog.catalog import Listed
 
 _PARAMETERS = ["max_tokens", "temperature", "top_p", "stop", "seed", "response_format", "tools", "tool_choice"]
 
 
-def models(catalog: Catalog) -> dict[str, Any]:
-    rows = [_row(listed) for listed in catalog.listed()]
-    return {"object": "list", "data": rows, "total_count": len(rows), "links": {"next": None}}
+async def models(visit: Visit) -> None:
+    rows = [_row(listed) for listed in visit.services.gateway.catalog.listed()]
+    await visit.json({"object": "list", "data": rows, "total_count": len(rows), "links": {"next": None}})
 
 
 def _row(listed: Listed) -> dict[str, Any]:

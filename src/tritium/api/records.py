@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Protocol
-from urllib.parse import parse_qs
+from typing import Any
 
 import msgspec
 
 from tritium.api.completion import dollars
+from tritium.api.visit import Visit
 from tritium.errors import InvalidRequest, NotFound
 from tritium.ledger.prices import total
 from tritium.ledger.runs import RunSummary
 from tritium.model import Generation
 
 
-class Records(Protocol):
-    """The ledger, read; what was recorded before the call is visible to it."""
-
-    async def generations(self, request_id: str) -> list[Generation]: ...
-
-    async def run(self, run_id: str) -> bytes | None: ...
-
-    async def runs(self, limit: int, before: str | None) -> list[RunSummary]: ...
-
-
-async def generation(records: Records, query: bytes) -> dict[str, Any]:
+async def generation(visit: Visit) -> None:
     """OpenRouter's generation object; for a fused answer the sum over its calls.
 
     Raises:
         InvalidRequest: no id was given.
         NotFound: nothing was written under it.
     """
-    wanted = _one(query, "id")
+    wanted = visit.query("id")
     if wanted is None:
         raise InvalidRequest("Say which generation: /generation?id=gen-...", param="id")
-    rows = await records.generations(wanted)
+    rows = await visit.services.records.generations(wanted)
     if not rows:
         raise NotFound(f"There is no generation {wanted!r}.", param="id")
-    return {"data": _generation_object(wanted, rows)}
+    await visit.json({"data": _generation_object(wanted, rows)})
 
 
 def _generation_object(wanted: str, rows: list[Generation]) -> dict[str, Any]:
@@ -91,24 +81,26 @@ def _call_object(row: Generation) -> dict[str, Any]:
     }
 
 
-async def run(records: Records, run_id: str) -> dict[str, Any]:
+async def run(visit: Visit) -> None:
     """One run, whole.
 
     Raises:
         NotFound: there is none of that id.
     """
-    document = await records.run(run_id)
+    run_id = visit.arguments["id"]
+    document = await visit.services.records.run(run_id)
     if document is None:
         raise NotFound(f"There is no fusion run {run_id!r}.", param="id")
-    return {"data": msgspec.Raw(document)}
+    await visit.json({"data": msgspec.Raw(document)})
 
 
-async def runs(records: Records, query: bytes) -> dict[str, Any]:
+async def runs(visit: Visit) -> None:
     """The newest runs, a line each; `limit` and `before` (the last id of the page before) page through them."""
-    limit = _one(query, "limit") or "50"
+    limit = visit.query("limit") or "50"
     if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
         raise InvalidRequest("'limit' is a number from 1 to 1000.", param="limit")
-    return {"data": [_summary(row) for row in await records.runs(int(limit), _one(query, "before"))]}
+    found = await visit.services.records.runs(int(limit), visit.query("before"))
+    await visit.json({"data": [_summary(row) for row in found]})
 
 
 def _summary(row: RunSummary) -> dict[str, Any]:
@@ -122,7 +114,3 @@ def _summary(row: RunSummary) -> dict[str, Any]:
         "latency_ms": row.latency_ms,
         "answer_preview": row.answer_preview,
     }
-
-
-def _one(query: bytes, name: str) -> str | None:
-    return next(iter(parse_qs(query.decode("latin-1")).get(name, [])), None)

@@ -109,6 +109,10 @@ async def test_what_is_settled_needs_nobody_else():
     assert "c out" in panel.log
 
 
+async def test_nothing_is_settled_by_who_failed():
+    assert await Panel(a=fails, b=0.02).gather(Patience(2, LONG), lambda: True) == "all"
+
+
 async def test_settled_is_not_asked_when_all_are_in():
     panel = Panel(a=0)
 

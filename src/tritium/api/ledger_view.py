@@ -1,0 +1,18 @@
+"""The ledger as the API sees it: read-only, and never behind what was recorded before the call."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tritium.ledger.runs import RunSummary
+from tritium.model import Generation
+
+
+class Records(Protocol):
+    """Reads of what was written down."""
+
+    async def generations(self, request_id: str) -> list[Generation]: ...
+
+    async def run(self, run_id: str) -> bytes | None: ...
+
+    async def runs(self, limit: int, before: str | None) -> list[RunSummary]: ...
