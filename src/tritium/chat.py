@@ -87,6 +87,10 @@ _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
+NON_TEXT_PART_BYTES = 4_000
+"""What an image, a file or a recording counts for where tokens are estimated from a prompt's size."""
+
+
 class ChatRequest:
     """A chat request: `fields` is everything the caller sent, `body` the typed view of it. Immutable by convention."""
 
@@ -116,7 +120,11 @@ class ChatRequest:
     def build(cls, model: str, messages: Sequence[Mapping[str, Any] | Message], **parameters: Any) -> ChatRequest:
         """A request made here rather than received."""
         given = {name: value for name, value in parameters.items() if value is not None}
-        return cls.decode(_encode({"model": model, "messages": messages, **given}))
+        try:
+            data = _encode({"model": model, "messages": messages, **given})
+        except UnicodeEncodeError:
+            raise InvalidRequest("The text is not valid Unicode; send it as UTF-8.", param="messages") from None
+        return cls.decode(data)
 
     @property
     def body(self) -> ChatBody:
@@ -158,6 +166,20 @@ class ChatRequest:
             else:
                 fields[name] = value
         return _encode(fields)
+
+    @property
+    def prompt_bytes(self) -> int:
+        """The prompt's size for estimates: its JSON, an image, file or recording counted as a thousand tokens of text.
+
+        What such a part is encoded to says nothing of what it costs.
+        """
+        size = len(self.fields["messages"])
+        for message in self.body.messages:
+            if isinstance(message.content, list):
+                for part in message.content:
+                    if part.text is None:
+                        size += NON_TEXT_PART_BYTES - len(_encode(part))
+        return max(size, 0)
 
     def system_text(self) -> str:
         """The system and developer messages, joined."""
@@ -390,6 +412,42 @@ class _WireAnswer(Struct):
 _decode_answer = msgspec.json.Decoder(_WireAnswer).decode
 
 
+def _mended(answer: Any) -> Any:
+    """A good answer with details of another shape: usage that is no object, content as a list of parts (Mistral)."""
+    if not isinstance(answer, dict):
+        return answer
+    usage = answer.get("usage")
+    if not isinstance(usage, dict):
+        answer["usage"] = None
+    else:
+        for name in ("prompt_tokens_details", "completion_tokens_details"):
+            if not isinstance(usage.get(name), dict):
+                usage[name] = None
+    choices = answer.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        for name in ("delta", "message"):
+            said = choice.get(name) if isinstance(choice, dict) else None
+            if isinstance(said, dict) and isinstance(said.get("content"), list):
+                parts = said["content"]
+                said["content"] = "".join(_text_of(part) for part in parts if not _is_thought(part))
+                said.setdefault("reasoning", "".join(_text_of(part) for part in parts if _is_thought(part)) or None)
+    return answer
+
+
+def _is_thought(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "thinking"
+
+
+def _text_of(part: Any) -> str:
+    """A part's text; a thought holds parts of its own."""
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict):
+        return ""
+    inner = part.get("thinking", part.get("text", ""))
+    return "".join(_text_of(each) for each in inner) if isinstance(inner, list) else str(inner or "")
+
+
 def read_answer(data: bytes, *, complete: bool) -> tuple[Chunk, Any]:
     """An OpenAI-shaped chunk or completion as a Chunk, and its `error` object, if it carries one.
 
@@ -398,6 +456,8 @@ def read_answer(data: bytes, *, complete: bool) -> tuple[Chunk, Any]:
     """
     try:
         wire = _decode_answer(data)
+    except msgspec.ValidationError:
+        wire = msgspec.convert(_mended(msgspec.json.decode(data)), _WireAnswer)
     except (UnicodeDecodeError, RecursionError) as fault:  # not msgspec's own, and no better an answer
         raise msgspec.DecodeError(str(fault)) from None
     choices = [

@@ -144,6 +144,15 @@ def parse_config(data: dict[str, Any], *, where: str = "config") -> Config:
     Raises:
         ConfigError: see `load_config`.
     """
+    for section, kind in (("providers", Provider), ("prices", Price)):
+        named = data.get(section)
+        for name, entry in named.items() if isinstance(named, dict) else ():
+            if kind is Provider and isinstance(entry, dict) and {"api_key", "key"} & set(entry):
+                raise ConfigError(
+                    f"{where}.providers.{name} holds a key. Put it into an environment variable, and that variable's "
+                    "name into key_env."
+                )
+            closed(kind, entry, where=f"{where}.{section}.{name}", error=ConfigError)  # so that messages say which one
     config = closed(Config, data, where=where, error=ConfigError)
     for name, provider in config.providers.items():
         if provider.key_env is not None and not provider.key_env.replace("_", "").isalnum():

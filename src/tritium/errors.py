@@ -55,6 +55,11 @@ class TritiumError(Exception):
         """The status of the answer; a class constant but for what a provider decided."""
         return self.status
 
+    @property
+    def error_type(self) -> str:
+        """OpenRouter's `error.metadata.error_type`; a class constant but for what the status decides."""
+        return self.kind
+
 
 class ConfigError(TritiumError):
     """The configuration file says something that can't be carried out."""
@@ -209,9 +214,16 @@ class AllSeatsFailed(UpstreamError):
 
     @property
     def http_status(self) -> int:
-        """429 when every seat was rate limited, so that clients back off; 502 otherwise."""
-        seats = self.metadata.get("seats") or [{}]
-        return 429 if all(seat.get("status_code") == 429 for seat in seats) else 502
+        """429 when every seat was rate limited, 400 when every seat refused: asking again won't help; 502 otherwise."""
+        statuses = {seat.get("status_code") or 502 for seat in self.metadata.get("seats") or [{}]}
+        if statuses == {429}:
+            return 429
+        return 400 if all(400 <= status < 500 and status != 429 for status in statuses) else 502
+
+    @property
+    def error_type(self) -> str:
+        """As the status says."""
+        return {429: "rate_limit_exceeded", 400: "invalid_request"}.get(self.http_status, self.kind)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -348,3 +348,54 @@ async def test_every_seats_socket_closes_within_100_ms_after_the_client_left(ser
             await asyncio.sleep(0.002)
 
     assert max(upstream.closed_at) - left < 0.1
+
+
+async def test_one_model_alone_is_held_to_its_time_as_well(serve):
+    live = await serve()
+
+    with pytest.raises(openai.InternalServerError, match=r"0\.2 s"):
+        await ask(live, panel=["scripted/stall"], strategy="single", seat_timeout_seconds=0.2)
+
+
+async def test_with_tools_the_next_model_answers_when_the_strongest_is_down(serve):
+    live = await serve()
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+
+    answer = await live.client.chat.completions.create(
+        model="tritium/fusion",
+        messages=[{"role": "user", "content": OPEN}],
+        tools=tools,
+        extra_body={"fusion": {"panel": ["scripted/error=500", "scripted/tool=f"]}},
+    )
+
+    assert answer.choices[0].message.tool_calls[0].function.name == "f"
+    assert [row.outcome for row in await live.rows(answer.id)] == ["failed", "ok"]
+
+
+async def test_when_every_seat_refuses_the_request_asking_again_is_not_advised(serve):
+    live = await serve()
+
+    with pytest.raises(openai.BadRequestError):
+        await ask(live, panel=["scripted/error=400", "scripted/error=422"])
+
+
+async def test_a_cut_seat_is_billed_what_its_script_says_also_before_its_first_word(serve):
+    live = await serve()
+
+    panel = ["scripted/say=51", "scripted/say=51;delay=9000", "scripted/die=0"]
+    answer, _ = await ask(live, CLOSED, panel=panel, deadline_seconds=0.3)
+
+    rows = {row.model: row for row in await live.rows(answer.id)}
+    asked = rows["scripted/say=51"].usage.input
+    for model in ("scripted/say=51;delay=9000", "scripted/die=0"):
+        assert (rows[model].usage.input, rows[model].usage.output, rows[model].usage.estimated) == (asked, 0, False)
+
+
+async def test_a_failed_runs_id_is_in_its_error(serve):
+    live = await serve()
+
+    with pytest.raises(openai.InternalServerError) as caught:
+        await ask(live, panel=["scripted/error=500"])
+
+    run_id = caught.value.response.headers["x-generation-id"]
+    assert (await live.document(run_id))["outcome"] == "failed"

@@ -206,11 +206,55 @@ async def test_the_upstream_socket_closes_within_100_ms_after_the_client_left(se
     assert upstream.closed_at[0] - left < 0.1
 
 
-async def test_two_gateways_in_one_process_share_nothing(serve, upstream, wire):
+async def test_two_gateways_in_one_process_share_nothing(serve, upstream, wire, tmp_path):
     upstream.reply = wire.completion("from the vendor")
     one = await serve(provider(upstream), VENDOR_KEY="x")
-    two = await serve({"database": str(one.running.config.database_path) + ".two"})
+    two = await serve({"database": str(tmp_path / "two.db")})
 
     assert (await one.client.chat.completions.create(model="vendor/m1", messages=MESSAGES)).choices
     with pytest.raises(openai.NotFoundError):
         await two.client.chat.completions.create(model="vendor/m1", messages=MESSAGES)
+
+
+async def test_a_stream_held_open_after_its_last_event_does_not_hold_up_the_answer(serve, upstream, wire):
+    upstream.hold = True
+    upstream.reply = wire.events(
+        {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}]}, b"[DONE]", finished=False
+    )
+    live = await serve(provider(upstream), VENDOR_KEY="x")
+
+    async with asyncio.timeout(5):
+        stream = await live.client.chat.completions.create(model="vendor/m1", messages=MESSAGES, stream=True)
+        said = [chunk.choices[0].delta.content async for chunk in stream]
+
+    assert said == ["Hi"]
+
+
+async def test_an_answer_is_not_refused_for_details_of_another_shape(serve, upstream, wire):
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"type": "text", "text": "Hello"}]
+    choices = [{"index": 0, "message": {"role": "assistant", "content": parts}, "finish_reason": "stop"}]
+    upstream.reply = wire.completion(choices=choices, usage="free")
+    live = await serve(provider(upstream), VENDOR_KEY="x")
+
+    answer = await live.client.chat.completions.create(
+        model="tritium/fusion", messages=MESSAGES, extra_body={"fusion": {"panel": ["vendor/m1"], "strategy": "vote"}}
+    )
+
+    assert answer.choices[0].message.content == "Hello"
+
+
+async def test_an_image_is_not_priced_by_its_bytes_when_its_call_is_cut(serve, upstream):
+    upstream.hold = True
+    live = await serve(provider(upstream, **PRICES), VENDOR_KEY="x")
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 2_000_000}}
+    body = {"model": "vendor/m1", "messages": [{"role": "user", "content": [{"type": "text", "text": "?"}, image]}]}
+
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(f"{live.url}/v1/chat/completions", json=body, timeout=0.5)
+    await asyncio.sleep(0.2)
+    await live.running.ledger.aflush()
+    rows = live.running.records._generations.recent(1)
+
+    assert rows[0].outcome == "cancelled"
+    assert rows[0].usage.input < 2_000

@@ -89,5 +89,5 @@ async def test_the_account_of_a_caller_who_left_says_what_was_used(gateway):
     with pytest.raises(asyncio.CancelledError):
         await listening
 
-    assert exchange.account.usage == Usage(3, 2)
-    assert exchange.account.cost_nanodollars == 3 * 1000 + 2 * 2000
+    assert exchange.account.usage == Usage(3, 1)
+    assert exchange.account.cost_nanodollars == 3 * 1000 + 1 * 2000

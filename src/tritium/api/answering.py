@@ -50,6 +50,7 @@ async def send_answer(visit: Visit, exchange: Exchange, encoder: Encoder, header
     Raises:
         TritiumError: before anything was sent; the caller renders it.
     """
+    visit.generation_id = exchange.call.id
     headers = [(b"x-generation-id", exchange.call.id.encode()), *headers]
     async with cancelled_when_client_leaves(visit.receive):
         if exchange.request.streaming:

@@ -67,7 +67,8 @@ class Application:
     async def _refuse(self, visit: Visit, error: TritiumError) -> None:
         if not visit.answered:
             status, body = render_error(error, visit.dialect)
-            await visit.json(body, status, retry_after(error))
+            known = [] if visit.generation_id is None else [(b"x-generation-id", visit.generation_id.encode())]
+            await visit.json(body, status, [*retry_after(error), *known])
 
     def _refuse_strangers(self, visit: Visit) -> None:
         """On loopback nobody needs a key, so a page in the user's browser must not be able to spend money here.

@@ -66,7 +66,8 @@ class ChatEncoder:
 
     def end(self, account: Account, run: Any) -> list[bytes]:
         if self._last is None:
-            return [self._shape.usage(account, run), _DONE] if self._usage_apart else [_DONE]
+            # The provider gave no reason for its end, or said more after it: usage still has to be told.
+            return [self._shape.usage(account, run) if self._usage_apart else self._shape.last(account, run), _DONE]
         if self._usage_apart:
             return [self._last, self._shape.usage(account, run), _DONE]
         return [self._shape.with_usage(self._last, account, run), _DONE]

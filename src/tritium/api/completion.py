@@ -103,6 +103,12 @@ class Shape:
             document["fusion"] = fusion
         return _event(document)
 
+    def last(self, account: Account, run: Any) -> bytes:
+        """An empty piece with usage, for clients that expect a choice in every chunk."""
+        choice: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": None, "logprobs": None}
+        document = {**self._head("chat.completion.chunk", None, None), "choices": [choice]}
+        return self.with_usage(_event(document), account, run)
+
     def with_usage(self, event: bytes, account: Account, fusion: Any) -> bytes:
         """An event that is ready, with usage added to it."""
         document: dict[str, Any] = dict(_fields(event[6:-2]))

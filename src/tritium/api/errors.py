@@ -19,11 +19,11 @@ def render_error(error: TritiumError, dialect: Dialect) -> tuple[int, dict[str, 
 
 def error_object(error: TritiumError, status: int, dialect: Dialect) -> dict[str, Any]:
     """What goes under `error`, also in the middle of a stream."""
-    metadata: dict[str, Any] = {"error_type": error.kind, **error.metadata}
+    metadata: dict[str, Any] = {"error_type": error.error_type, **error.metadata}
     if isinstance(error, UpstreamError):
         metadata["provider_name"] = error.provider
     if dialect == "openai":
-        code = "model_not_found" if isinstance(error, UnknownModel) else error.kind
+        code = "model_not_found" if isinstance(error, UnknownModel) else error.error_type
         return {
             "message": error.message,
             "type": error.openai_type,

@@ -36,6 +36,8 @@ class Visit:
     path: str
     caller: str = "local"
     arguments: dict[str, str] = field(default_factory=dict)
+    generation_id: str | None = None
+    """Of the answer under way: its run can be found by it, also when it failed."""
     answered: bool = False
     """The status is out: a failure can't have its own any more."""
 

@@ -115,11 +115,11 @@ class _Asking:
         from tritium.errors import TritiumError
 
         async with running(self._settings) as up:
-            request = build_request(up, self._model, self._messages, self._choice, **parameters)
-            if not at_last and finds_nobody(up, request):
-                return False
-            self._turn = Turn(up, request)
             try:
+                request = build_request(up, self._model, self._messages, self._choice, **parameters)
+                if not at_last and finds_nobody(up, request):
+                    return False
+                self._turn = Turn(up, request)
                 async with self._watcher() as watcher:
                     run = await self._turn.hold(watcher)
             except TritiumError as error:

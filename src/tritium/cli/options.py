@@ -38,7 +38,9 @@ HowToDecide = Annotated[
     Strategy | None,
     typer.Option("--strategy", "-s", help="How several answers become one; auto, unless said.", show_default=False),
 ]
-MaxCost = Annotated[float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Spend no more than this.")]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", metavar="USD", min=0, max=1_000_000, help="Spend no more than this.")
+]
 PackName = Annotated[
     Pack | None, typer.Option("--pack", help="Ask the embedded models of this pack, fetched if they aren't here.")
 ]

@@ -25,6 +25,10 @@ def read_question(words: Sequence[str], files: Sequence[Path], stdin: TextIO | N
     asked = " ".join(word for word in words if word != "-").strip()
     parts = [asked, _read_input(stdin, wanted="-" in words or not asked), *map(_fenced, files)]
     question = "\n\n".join(part for part in parts if part)
+    try:
+        question.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("The question is not text (UTF-8).") from None
     if not question.strip():
         raise InvalidRequest("There is no question. Ask one: tritium ask 'How far is the moon?', or pipe one in.")
     return question

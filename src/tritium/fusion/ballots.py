@@ -64,7 +64,7 @@ def count(answers: Sequence[SeatReport], kind: AnswerKind, question: str, streng
         says=(found.winner or "")[:SHOWN_CHARACTERS],
         for_winner=len(first.members) if first else 0,
         counted=len(ballots) - len(found.abstentions),
-        agreement=found.agreement if first else None,
+        agreement=len(first.members) / len(answers) if first else None,
         makers=found.makers_agreeing,
         table=table,
     )

@@ -83,7 +83,7 @@ class Budget:
 
 
 def prompt_tokens(request: ChatRequest) -> int:
-    return len(request.fields["messages"]) // BYTES_PER_TOKEN + 8
+    return request.prompt_bytes // BYTES_PER_TOKEN + 8
 
 
 def _dollars(nanodollars: int) -> str:

@@ -101,7 +101,7 @@ class Deliberation:
         """One seat, which fails alone."""
         report = self.run.seats[seat.seat]
         tally = Tally(self.tally)
-        call = self.call.child("seat", recorder=tally)
+        call = self.call.child("seat", recorder=tally, deadline=self._deadline())
         request = self._seat_request(seat)
         self.event("seat.started", seat=seat.seat, model=report.model)
         try:
@@ -168,6 +168,8 @@ class Deliberation:
             self._central(answers, "no seat gave an answer that can be counted")
         elif found.majority:
             how: How = "unanimous" if found.unanimous else "majority"
+            if found.counted == 1:
+                how = "only_countable"
             self._verbatim(found.winner, how, f"{found.for_winner} of {found.counted} say {found.says!r}")
         else:
             await self._break_tie(answers, found)
@@ -269,7 +271,7 @@ class Deliberation:
         asked = writers_request(without_fusion(self.request, writer.id), writer.id, candidates, verdict)
         if self.budget.capped and self.request.output_limit is None:
             asked = asked.replace(max_tokens=OUTPUT_TOKENS)
-        material = len(asked.fields["messages"])
+        material = asked.prompt_bytes
         fits = self._affords("the synthesis", writer.id, material, self.request.output_limit or OUTPUT_TOKENS)
         return asked if fits else None
 
@@ -296,29 +298,62 @@ class Deliberation:
     # ------------------------------------------------------------ one model
 
     async def _single(self) -> None:
-        """The request goes to one model as it is, tools and all; its chunks are the answer."""
-        seat = self.budget.affordable(self.plan.seats, self.run, self.request, self._output_limit)[0]
-        report = self.run.seats[0]
+        """The request goes to one model as it is, tools and all: to the strongest that opens."""
+        seats = self.budget.affordable(self.plan.seats, self.run, self.request, self._output_limit)
+        try:
+            for seat in sorted(seats, key=lambda each: (-each.profile.strength, each.seat)):
+                if await self._answered_by(seat):
+                    return
+            raise self._nobody()
+        finally:
+            # The strongest came first; who was not needed has no part in the run.
+            self.run.seats[1:] = [report for report in self.run.seats[1:] if report.outcome or report.error]
+
+    async def _answered_by(self, seat: PlannedSeat) -> bool:
+        """Pass one model's chunks on; false if it failed before the first, so that another one may be asked.
+
+        Raises:
+            UpstreamError: it failed later, or there is no other seat.
+        """
+        report = self.run.seats[seat.seat]
         tally = Tally(self.tally)
         call = self.call.child("seat", recorder=tally)
-        self.event("seat.started", seat=0, model=report.model)
+        self.event("seat.started", seat=seat.seat, model=report.model)
         said = Completion()
+        begun = False
         try:
-            async with seat.model.answer(self._single_request(seat), call) as chunks:
-                self.run.decision.seat = 0
-                self._decide("single", "one model answers")
-                async for chunk in chunks:
-                    said.add(chunk)
-                    self._emit(Chunk(chunk.choices, None, chunk.raw, chunk.complete, None, chunk.model, chunk.provider))
+            # Only the first word has to come in time: an answer that is under way may be long.
+            async with asyncio.timeout(self._patience_seconds()) as patience:
+                async with seat.model.answer(self._single_request(seat), call) as chunks:
+                    async for chunk in chunks:
+                        if chunk.choices and not begun:
+                            begun = True
+                            patience.reschedule(None)
+                            self.run.decision.seat = seat.seat
+                            self._decide("single", "one model answers")
+                        said.add(chunk)
+                        self._emit(_passed_on(chunk))
             report.outcome = "ok"
-        except UpstreamError as error:
+        except TimeoutError:
+            report.outcome, report.error = "timeout", f"no answer within {self._patience_seconds():g} s"
+            report.status_code = 504
+        except TritiumError as error:
             report.error, report.status_code = error.message, error.http_status
-            raise
+            if begun or len(self.plan.seats) == 1:
+                raise
         finally:
             report.text = said.text
             settle_seat(report, tally)
             self.event("seat.ended", **_public(report), text=report.text)
         self.run.answer, self.run.finish_reason = said.text, said.finish_reason
+        return report.outcome == "ok"
+
+    def _patience_seconds(self) -> float:
+        return min(self.options.seat_timeout_seconds, self.options.deadline_seconds)
+
+    def _deadline(self) -> float:
+        """When a seat that is asked now is too late; so that the ledger can tell a timeout from a cancellation."""
+        return time.monotonic() + self.options.seat_timeout_seconds
 
     def _single_request(self, seat: PlannedSeat) -> ChatRequest:
         return self._limited(without_fusion(self.request, seat.model.id), seat)
@@ -365,6 +400,11 @@ class Deliberation:
 def without_fusion(request: ChatRequest, model: str) -> ChatRequest:
     """The request for one member: no fusion of its own settings, the member's name in it."""
     return request.replace(model=model, fusion=None, plugins=None, stream_options=None)
+
+
+def _passed_on(chunk: Chunk) -> Chunk:
+    """One model's chunk without its usage: the run's own comes at the end."""
+    return Chunk(chunk.choices, None, chunk.raw, chunk.complete, None, chunk.model, chunk.provider)
 
 
 def _broken_off(writer: str, fault: BaseException) -> UpstreamError:

@@ -7,6 +7,7 @@ Temperature 0; one repair turn when the reply can't be read; the caller decides 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,6 +74,7 @@ async def judge(
         )
     )
     messages = [{"role": "system", "content": system}, {"role": "user", "content": ask}]
+    call = msgspec.structs.replace(call, deadline=time.monotonic() + timeout_seconds)
     async with asyncio.timeout(timeout_seconds):
         reply = await _reply(model, messages, call, "judge")
         verdict = read_verdict(reply, candidates)
@@ -90,7 +92,7 @@ async def judge(
 def judge_bytes(request: ChatRequest, answers: Sequence[SeatReport]) -> int:
     """The longest that the prompts of both turns can be together: what a budget must reckon with."""
     answered = sum(len(seat.text.encode()) for seat in answers)
-    turn = _OUR_WORDS_BYTES + answered + 2 * len(request.fields["messages"])  # its rules stand there twice
+    turn = _OUR_WORDS_BYTES + answered + 2 * request.prompt_bytes  # its rules stand there twice
     return 2 * turn + JUDGE_MAX_TOKENS * _REPLY_BYTES_PER_TOKEN
 
 

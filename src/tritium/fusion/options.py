@@ -47,7 +47,7 @@ class FusionOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """For the panel as a whole; whoever has answered by then is heard."""
     judge_timeout_seconds: Positive = 120.0
     max_concurrency: Annotated[int, Meta(ge=1)] | None = None
-    max_cost_usd: Annotated[float, Meta(ge=0)] | None = None
+    max_cost_usd: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
     """Checked against the worst case before each stage; stages are left out rather than the request refused."""
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Output tokens per seat where neither the seat nor the caller says."""

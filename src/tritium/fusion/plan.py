@@ -65,8 +65,9 @@ def make_plan(request: ChatRequest, options: FusionOptions, roster: Roster) -> P
     judges, synthesizer = _bench(options, roster, seats)
     strategy = _strategy(request, options, kind, judges, reasons)
     if strategy == "single":
-        strongest = max(seats, key=lambda seat: (seat.profile.strength, -seat.seat))
-        seats = [PlannedSeat(0, strongest.settings, strongest.model, strongest.profile)]
+        # Strongest first: the next one is asked only if the one before it fails to answer at all.
+        ranked = sorted(seats, key=lambda seat: (-seat.profile.strength, seat.seat))
+        seats = [PlannedSeat(at, seat.settings, seat.model, seat.profile) for at, seat in enumerate(ranked)]
     warnings = []
     if strategy == "synthesize" and judges and judges[0].id in {seat.model.id for seat in seats}:
         warnings.append(f"kinship: the judge {judges[0].id} also sits on the panel and may prefer its own answer")
@@ -76,7 +77,7 @@ def make_plan(request: ChatRequest, options: FusionOptions, roster: Roster) -> P
         seats=seats,
         judges=judges,
         synthesizer=synthesizer,
-        quorum=min(options.quorum or _quorum(seats), len(seats)),
+        quorum=1 if strategy == "single" else min(options.quorum or _quorum(seats), len(seats)),
         order_seed=random.getrandbits(32) if options.seed is None else options.seed,
         reasons=reasons,
         warnings=warnings,

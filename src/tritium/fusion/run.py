@@ -11,7 +11,17 @@ from msgspec import Struct, field
 from tritium.chat import Usage
 from tritium.model import Call, Generation, Outcome, Recorder
 
-How = Literal["single", "lone_survivor", "unanimous", "majority", "strongest", "central", "judge_select", "synthesis"]
+How = Literal[
+    "single",
+    "lone_survivor",
+    "unanimous",
+    "majority",
+    "only_countable",
+    "strongest",
+    "central",
+    "judge_select",
+    "synthesis",
+]
 """How the answer was come by."""
 
 

@@ -138,7 +138,7 @@ class AnthropicReader:
 
     def __init__(self, provider: str) -> None:
         self.provider = provider
-        self.done = False
+        self.done = self.over = False
         self._usage = _Usage()
         self._calls: dict[int, int] = {}
         """A tool call's number by that of its content block."""
@@ -208,7 +208,7 @@ class AnthropicReader:
         return Chunk([self._ended(stop)] if stop.stop_reason else [], usage)
 
     def _message_stopped(self, event: _Event) -> None:  # noqa: ARG002 - it says nothing else
-        self.done = True
+        self.done = self.over = True
 
     def _failed(self, event: _Event) -> NoReturn:
         self._report(_decode_error(event.error))

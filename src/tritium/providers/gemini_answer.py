@@ -121,7 +121,7 @@ class GeminiReader:
 
     def __init__(self, provider: str) -> None:
         self.provider = provider
-        self.done = False
+        self.done = self.over = False  # no event is the last: usage may follow the finish
         self._begun = False
         self._usage = _Usage()
         self._calls = 0

@@ -64,7 +64,7 @@ class OpenAIReader:
 
     def __init__(self, provider: str) -> None:
         self.provider = provider
-        self.done = False
+        self.done = self.over = False
 
     def complete(self, body: bytes) -> Chunk:
         chunk = self._read(body, complete=True)
@@ -75,7 +75,7 @@ class OpenAIReader:
 
     def event(self, data: bytes, name: str | None) -> Chunk | None:  # noqa: ARG002 - this dialect names no events
         if data == b"[DONE]":
-            self.done = True
+            self.done = self.over = True
             return None
         chunk = self._read(data, complete=False)
         if chunk.finish_reason:

@@ -148,8 +148,8 @@ class ScriptedSource:
         call: Call,  # noqa: ARG002 - a Source's signature
     ) -> AsyncIterator[AsyncIterator[Chunk]]:
         script = parse_script(model)
-        await _wait(script, request)
         if script.error:
+            await _wait(script, request)
             raise error_for_status(PROVIDER, script.error, f"scripted error {script.error}")
         async with aclosing(_play(script, request)) as chunks:
             yield chunks
@@ -167,8 +167,9 @@ async def _wait(script: Script, request: ChatRequest) -> None:
 async def _play(script: Script, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
     asked = sum(len(_TOKEN.findall(message.text())) for message in request.body.messages)
     said = 0
+    yield Chunk(usage=_usage(script, asked, 0))
+    await _wait(script, request)
     if script.stall == 0:
-        yield Chunk(usage=_usage(script, asked, 0))
         await asyncio.Event().wait()
     if script.tool:
         yield _tool_chunk(script.tool, request, _usage(script, asked, 4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
 from collections import deque
 from collections.abc import AsyncIterator
@@ -25,6 +27,7 @@ from tritium.providers.wire import Reader, WireFormat, error_for_status
 
 _COMMON = ((b"content-type", b"application/json"), (b"user-agent", b"tritium/" + __version__.encode()))
 _ERROR_BODY_BYTES = 65_536
+_LAST_BYTES_SECONDS = 0.2
 
 
 class HttpSource:
@@ -137,6 +140,9 @@ class _HttpAnswer:
                 chunk = self._reader.event(event.data, event.event)
                 if chunk is not None:
                     return chunk
+            if self._reader.over:
+                await _let_end(reply)
+                raise StopAsyncIteration
             part = await reply.read()
             self._waiting.extend(self._events.feed(part) if part else self._events.flush())
             if not part and not self._waiting:
@@ -162,6 +168,17 @@ class _HttpAnswer:
         if not told:
             message = message[:200]  # somebody's page; cut only now, so that no half of a key is left at the end
         return error_for_status(source.provider, reply.status, message, _seconds(reply.header(b"retry-after")))
+
+
+async def _let_end(reply: Reply) -> None:
+    """The answer's last word is said; the response's own end mostly comes with it, and frees the socket for another.
+
+    A server that keeps the response open instead must not hold up the answer.
+    """
+    with contextlib.suppress(TimeoutError, TransportError):
+        async with asyncio.timeout(_LAST_BYTES_SECONDS):
+            while await reply.read():
+                pass
 
 
 def _seconds(value: bytes | None) -> float | None:

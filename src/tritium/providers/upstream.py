@@ -150,16 +150,16 @@ class _Settled:
         if error is None:
             return "ok" if self._ended or self._finish_reason else "cancelled"
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
-            return "cancelled"
+            late = self._call.deadline is not None and time.monotonic() >= self._call.deadline
+            return "timeout" if late else "cancelled"
         if isinstance(error, TimeoutError) or getattr(error, "kind", None) == "timeout":
             return "timeout"
         return "failed"
 
     def _estimate(self) -> Usage:
         """Tokens for a call whose provider never reported any."""
-        asked = len(self._request.fields["messages"])
         return Usage(
-            input=-(-asked // CHARACTERS_PER_TOKEN),
+            input=-(-self._request.prompt_bytes // CHARACTERS_PER_TOKEN),
             output=-(-self._characters // CHARACTERS_PER_TOKEN),
             estimated=True,
         )

@@ -45,6 +45,9 @@ class Reader(Protocol):
     done: bool
     """True once the format says that the answer has ended; a stream that stops before was cut off."""
 
+    over: bool
+    """True once the format's last event has come: nothing can follow it."""
+
     def complete(self, body: bytes) -> Chunk:
         """A whole, unstreamed answer as one chunk."""
         ...

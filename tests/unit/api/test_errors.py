@@ -95,7 +95,7 @@ def test_openais_clients_find_type_param_and_code(error, status, body):
                 "code": 429,
                 "message": "no",
                 "metadata": {
-                    "error_type": "provider_unavailable",
+                    "error_type": "rate_limit_exceeded",
                     "provider_name": "fusion",
                     "seats": [{"status_code": 429}],
                 },

@@ -181,7 +181,7 @@ async def test_a_judge_that_takes_too_long_yields_to_the_next(bench, kept):
     )
 
     assert [(row.model, row.outcome) for row in kept.rows if row.role == "judge"] == [
-        ("judge", "cancelled"),
+        ("judge", "timeout"),
         ("one", "ok"),
     ]
     assert "judge judge: no verdict within 0.05 s" in run["warnings"]

@@ -263,7 +263,7 @@ async def test_a_judge_that_stalls_over_its_repair_is_cut(call, kept):
     with pytest.raises(TimeoutError):
         await verdict_of(Stalls(), call, timeout_seconds=0.1)
 
-    assert [(row.role, row.outcome) for row in kept.rows] == [("judge", "ok"), ("repair", "cancelled")]
+    assert [(row.role, row.outcome) for row in kept.rows] == [("judge", "ok"), ("repair", "timeout")]
 
 
 async def test_a_judge_that_fails_says_why(call):

@@ -60,6 +60,7 @@ async def test_every_token_is_billed_as_it_is_said(call):
     chunks = await chunks_of("words=3", call)
 
     assert [(chunk.text, chunk.usage) for chunk in chunks] == [
+        ("", Usage(3, 0)),
         ("the", Usage(3, 1)),
         (" panel", Usage(3, 2)),
         (" compares", Usage(3, 3)),

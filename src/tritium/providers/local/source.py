@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tritium.chat import ChatRequest, Chunk, read_answer
+from tritium.errors import InvalidRequest
 from tritium.model import Call
 from tritium.providers.local.faults import GenerationFailed
 from tritium.providers.local.runtime import LlamaRuntime
@@ -34,8 +35,6 @@ _KNOWN = (
     "frequency_penalty",
     "presence_penalty",
     "response_format",
-    "logprobs",
-    "top_logprobs",
     "logit_bias",
 )
 
@@ -54,6 +53,10 @@ class LocalSource:
         model: str,
         call: Call,  # noqa: ARG002 - a Source's signature
     ) -> AsyncIterator[AsyncIterator[Chunk]]:
+        if (request.body.n or 1) > 1 or request.body.logprobs:
+            raise InvalidRequest(
+                "Embedded models give one answer, without log probabilities: leave out n and logprobs."
+            )
         async with self.runtime.stream(self.models[model], _body(request)) as chunks, aclosing(_read(chunks)) as read:
             yield read
 
