@@ -51,8 +51,8 @@ hooks: install
 # pin anew what pyproject.toml allows (needs uv); UPGRADE="--upgrade" moves what is pinned already
 lock UPGRADE="":
     uv pip compile {{UPGRADE}} --quiet --universal --python-version 3.11 --generate-hashes \
-        --custom-compile-command "just lock" --extra local --group build \
+        --custom-compile-command "just lock" --extra local --extra postgres --extra redis --group build \
         --output-file requirements.lock pyproject.toml
     uv pip compile {{UPGRADE}} --quiet --universal --python-version 3.11 --generate-hashes \
-        --custom-compile-command "just lock" --extra local --group dev --constraint requirements.lock \
+        --custom-compile-command "just lock" --extra local --extra postgres --extra redis --group dev --constraint requirements.lock \
         --output-file requirements-dev.lock pyproject.toml

@@ -1,10 +1,11 @@
 """What writing a generation down costs the request that caused it, beside a ledger that commits a row per request.
 
-    python benchmarks/ledger.py [--quick] [--json PATH]
+    python benchmarks/ledger.py [--quick] [--json PATH] [--database postgresql://USER@HOST/NAME]
 
 Caller: microseconds the recording thread (a gateway's event loop) is held up per row. Through: rows per second from the
-first call until the last row is committed. Both ledgers use the same table, driver and settings (SQLite, write-ahead
-log, synchronous=normal), in a fresh file each.
+first call until the last row is committed. Both ledgers use the same table, driver and settings: SQLite with its
+write-ahead log and synchronous=normal, in a fresh file each; or the PostgreSQL database that is named, each in a schema
+of its own that is dropped again. Its bars are lower: a row goes to another process, on the same two cores if need be.
 """
 
 from __future__ import annotations
@@ -46,34 +47,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the same figures from fewer rows")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there as well")
+    parser.add_argument("--database", metavar="URL", help="a PostgreSQL database, in place of a SQLite file")
     options = parser.parse_args()
     rows = 20_000 if options.quick else 200_000
-    ours, baseline = measure_writer(rows), measure_commit_per_row(rows // 20)
-    figures = judge(ours, baseline)
+    ours, baseline = measure_writer(rows, options.database), measure_commit_per_row(rows // 20, options.database)
+    figures = judge(ours, baseline, least_rows_per_second=5_000 if options.database else 20_000)
     show(ours, baseline, figures)
     if options.json:
         report = {"figures": figures, "machine": machine(), "versions": versions()}
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def measure_writer(rows: int) -> Measured:
-    with database() as kept, closing(LedgerWriter(kept)) as writer:
+def measure_writer(rows: int, address: str | None) -> Measured:
+    with database(address) as kept, closing(LedgerWriter(kept)) as writer:
         bursts = []
         for _ in range(rows // BURST):
             burst = generations(BURST)
             bursts.append(seconds(writer.generation, burst) / BURST)
-            writer.flush()
+            writer.flush(timeout_seconds=60)
         steady = generations(rows)
         began = time.perf_counter()
         seconds(writer.generation, steady)
-        writer.flush(timeout_seconds=60)
+        writer.flush(timeout_seconds=120)
         through = rows / (time.perf_counter() - began)
         expect(kept, len(bursts) * BURST + rows)
     return Measured(statistics.median(bursts) * 1e6, through)
 
 
-def measure_commit_per_row(rows: int) -> Measured:
-    with database() as kept:
+def measure_commit_per_row(rows: int, address: str | None) -> Measured:
+    with database(address) as kept:
 
         def record(row: Generation) -> None:
             with kept.writing() as connection:
@@ -85,9 +87,27 @@ def measure_commit_per_row(rows: int) -> Measured:
 
 
 @contextmanager
-def database() -> Iterator[Database]:
+def database(address: str | None) -> Iterator[Database]:
+    if address is not None:
+        with schema(address) as ours, closing(Database.open(ours)) as opened:
+            yield opened
+        return
     with tempfile.TemporaryDirectory() as folder, closing(Database.open(Path(folder) / "ledger.db")) as opened:
         yield opened
+
+
+@contextmanager
+def schema(address: str) -> Iterator[str]:
+    """The address of a new schema in the database, dropped afterwards."""
+    import psycopg  # noqa: PLC0415 only PostgreSQL needs it
+
+    name = f"benchmark_{secrets.token_hex(4)}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+        try:
+            yield f"{address}{'&' if '?' in address else '?'}options=-c%20search_path%3D{name}"
+        finally:
+            connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 def generations(count: int) -> list[Generation]:
@@ -129,13 +149,13 @@ def expect(kept: Database, rows: int) -> None:
         raise SystemExit(f"{rows} rows were recorded and {found} are in the table")
 
 
-def judge(ours: Measured, baseline: Measured) -> list[dict[str, Any]]:
+def judge(ours: Measured, baseline: Measured, least_rows_per_second: int) -> list[dict[str, Any]]:
     caller_ratio = baseline.caller_microseconds / ours.caller_microseconds
     through_ratio = ours.rows_per_second / baseline.rows_per_second
     return [
         at_most("ledger, caller per row", ours.caller_microseconds, "µs", 1.0),
         at_least("ledger, caller against a commit per row", caller_ratio, "times less", 100),
-        at_least("ledger, rows through to commit", ours.rows_per_second, "rows/s", 20_000),
+        at_least("ledger, rows through to commit", ours.rows_per_second, "rows/s", least_rows_per_second),
         at_least("ledger, rows against a commit per row", through_ratio, "times more", 5),
     ]
 

@@ -16,8 +16,12 @@ import pytest
 import uvicorn
 from openai import AsyncOpenAI
 
+from tritium.api.lane import Lane
 from tritium.app import Running, running
 from tritium.config import parse_config
+
+from .postgresql import new_postgresql_database, postgresql, postgresql_database  # noqa: F401 fixtures
+from .valkey import _valkey, mortal_valkey, valkey  # noqa: F401 fixtures
 
 
 @dataclass
@@ -27,6 +31,8 @@ class Live:
     url: str
     running: Running
     client: AsyncOpenAI
+    connections: Any
+    """The server's open connections."""
 
     async def rows(self, request_id: str) -> list[Any]:
         return await self.running.records.generations(request_id)
@@ -46,7 +52,12 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(config: dict[str, Any] | None = None, **environment: str) -> Live:
-            data = {"data_dir": str(tmp_path), "local": {"enabled": False, "detect_servers": False}, **(config or {})}
+            data = {
+                "data_dir": str(tmp_path),
+                "local": {"enabled": False, "detect_servers": False},
+                "routing": {"retries": 0},  # a provider that fails is counted once, and not waited for
+                **(config or {}),
+            }
             up = await stack.enter_async_context(running(parse_config(data), environment))
             return await stack.enter_async_context(listening(up))
 
@@ -57,7 +68,9 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
 async def listening(up: Running) -> AsyncIterator[Live]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    settings = uvicorn.Config(up.application(), lifespan="off", log_level="warning", access_log=False)
+    settings = uvicorn.Config(
+        up.application(), http=Lane, lifespan="off", proxy_headers=False, log_level="warning", access_log=False
+    )
     server = uvicorn.Server(settings)
     server.install_signal_handlers = lambda: None
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -66,7 +79,7 @@ async def listening(up: Running) -> AsyncIterator[Live]:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     client = AsyncOpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0, timeout=20)
     try:
-        yield Live(url, up, client)
+        yield Live(url, up, client, server.server_state.connections)
     finally:
         await client.close()
         server.should_exit = True

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from tritium.accounts.accounts import Accounts
 from tritium.api.application import Application
+from tritium.api.kept_answers import LARGEST_SHARE, AnswerStore, MemoryStore
+from tritium.api.shared_answers import SharedStore
 from tritium.api.visit import Services
 from tritium.catalog.build import build_catalog, embedded_shelf, switched_on
 from tritium.catalog.catalog import Catalog
@@ -29,7 +32,14 @@ from tritium.providers.http import HttpTransport
 from tritium.providers.local.runtime import LlamaRuntime
 from tritium.providers.local.shelf import InstalledModel, installed
 from tritium.providers.registry import Vendor, vendors
+from tritium.shared import Shared
+from tritium.shared.opening import shared_state
 from tritium.storage.database import Database
+
+Found = TypeVar("Found")
+
+_OTHERS_SECONDS = 0.3
+"""What another process has taken is written within a tenth of a second, unless its database is slow."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class Running:
     catalog: Catalog
     ledger: LedgerWriter
     records: Ledger
+    accounts: Accounts
     rows: Mapping[str, Vendor]
     """Every provider there could be."""
     on: Sequence[str]
@@ -49,30 +60,43 @@ class Running:
     """Loopback servers that answered, with their models."""
     embedded: Sequence[InstalledModel]
     runtime: LlamaRuntime | None
+    shared: Shared
 
     def application(self) -> Application:
-        return Application(Services(self.gateway, self.records, self.config.server, self.health))
+        settings = self.config.server
+        answers: AnswerStore = MemoryStore(settings.response_cache_bytes)
+        if self.shared.health().replicated:
+            answers = SharedStore(self.shared.cache, settings.response_cache_bytes // LARGEST_SHARE)
+        return Application(Services(self.gateway, self.records, self.accounts, settings, self.health, answers))
 
     def health(self) -> dict[str, Any]:
-        return {"providers": list(self.on), "ledger": self.ledger.health()}
+        return {"providers": list(self.on), "ledger": self.ledger.health(), "shared": self.shared.health()}
 
 
 class Ledger:
     """Reading what was written, the writer's queue included: whoever asks right after an answer finds it."""
 
-    def __init__(self, database: Database, writer: LedgerWriter) -> None:
+    def __init__(self, database: Database, writer: LedgerWriter, *, others: bool = False) -> None:
+        """`others`: more processes write, so that a row may be on its way in one of them."""
         self._writer = writer
+        self._others = others
         self._generations = Generations(database)
         self._runs = Runs(database)
 
     async def generations(self, request_id: str) -> list[Generation]:
-        await self._writer.aflush()
-        return await asyncio.to_thread(self._generations.of_request, request_id)
+        return await self._found(self._generations.of_request, request_id) or []
 
     async def run(self, run_id: str) -> bytes | None:
-        await self._writer.aflush()
-        found = await asyncio.to_thread(self._runs.get, run_id)
+        found = await self._found(self._runs.get, run_id)
         return None if found is None else found.document
+
+    async def _found(self, read: Callable[[str], Found], name: str) -> Found:
+        await self._writer.aflush()
+        found = await asyncio.to_thread(read, name)
+        if not found and self._others:
+            await asyncio.sleep(_OTHERS_SECONDS)
+            found = await asyncio.to_thread(read, name)
+        return found
 
     async def find_run(self, prefix: str) -> str:
         """The id that begins so.
@@ -83,9 +107,10 @@ class Ledger:
         await self._writer.aflush()
         return await asyncio.to_thread(self._runs.find, prefix)
 
-    async def runs(self, limit: int, before: str | None) -> list[RunSummary]:
+    async def runs(self, limit: int, before: str | None, caller: str | None = None) -> list[RunSummary]:
+        """The newest; with a `caller`, only its own."""
         await self._writer.aflush()
-        return await asyncio.to_thread(self._runs.recent, limit, before)
+        return await asyncio.to_thread(self._runs.recent, limit, before, caller=caller)
 
 
 @asynccontextmanager
@@ -96,34 +121,44 @@ async def running(config: Config, environment: Mapping[str, str] = os.environ) -
         ConfigError, StorageError: it can't run like this; the message says what to do.
     """
     rows = vendors(config, environment)
-    database = Database.open(config.database_path)
+    database = Database.open(config.database_location(environment))
     ledger = LedgerWriter(database)
     transport = HttpTransport()
     embedded = _embedded(config)
     runtime = _runtime(config, embedded)
+    accounts: Accounts | None = None
+    stack = AsyncExitStack()
     try:
+        shared = await stack.enter_async_context(shared_state(config.shared, environment))
+        cooldowns = shared.cooldowns if shared.health().replicated else None
+        accounts = Accounts.open(config, environment, database, ledger, shared)
         servers = await detect_servers(rows, environment, transport) if config.local.detect_servers else {}
         shelf = embedded_shelf(embedded, runtime) if runtime is not None else None
-        catalog = build_catalog(config, environment, rows, servers, transport, shelf)
+        catalog = build_catalog(config, environment, rows, servers, transport, shelf, cooldowns)
         yield Running(
             config=config,
-            gateway=Gateway(catalog, ledger),
+            gateway=Gateway(catalog, ledger, accounts.admission),
             catalog=catalog,
             ledger=ledger,
-            records=Ledger(database, ledger),
+            records=Ledger(database, ledger, others=not database.embedded or config.server.workers > 1),
+            accounts=accounts,
             rows=rows,
             on=[name for name, row in rows.items() if switched_on(name, row, environment, servers)],
             servers=servers,
             embedded=embedded,
             runtime=runtime,
+            shared=shared,
         )
     finally:
         await transport.close()
         if runtime is not None:
             await runtime.close()
+        await stack.aclose()
         try:
             ledger.close()
         finally:
+            if accounts is not None:
+                accounts.admission.close()
             database.close()
 
 

@@ -110,7 +110,10 @@ class ChatRequest:
         try:
             return cls(_decode_fields(data), _decode_body(data))
         except msgspec.ValidationError as error:
-            raise _invalid(error) from None
+            named = _with_model(data)
+            if named is None:
+                raise invalid_field(error) from None
+            return cls.decode(named)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidRequest(f"The body is not valid JSON: {error}. Send one JSON object.") from None
         except RecursionError:
@@ -190,7 +193,21 @@ class ChatRequest:
         return next((each.text() for each in reversed(self.body.messages) if each.role == "user"), "")
 
 
-def _invalid(error: msgspec.ValidationError) -> InvalidRequest:
+def _with_model(data: bytes) -> bytes | None:
+    """The same request with the model that its `preset` or the first of its `models` stands for; None if it has one."""
+    try:
+        fields = _decode_fields(data)
+        preset = msgspec.json.decode(fields.get("preset", Raw(b"null")), type=str | None)
+        models = msgspec.json.decode(fields.get("models", Raw(b"null")), type=list[str] | None)
+    except msgspec.ValidationError:
+        return None
+    model = f"@preset/{preset.removeprefix('@preset/')}" if preset else next(iter(models or ()), None)
+    if model is None or "model" in fields:
+        return None
+    return _encode({**fields, "model": model})
+
+
+def invalid_field(error: msgspec.ValidationError) -> InvalidRequest:
     """`Expected `int`, got `str` - at `$.max_tokens`` as a message for people, with the field's name."""
     what, _, path = str(error).partition(" - at `$")
     param = path.strip("`").lstrip(".") or None
@@ -295,6 +312,8 @@ class Completion(Struct):
     usage: Usage | None = None
     model: str | None = None
     provider: str | None = None
+    refusal: str = ""
+    native_finish_reason: str | None = None
 
     def add(self, chunk: Chunk) -> None:
         """Take one more chunk in."""
@@ -309,7 +328,9 @@ class Completion(Struct):
             self.text += delta.content or ""
             self.reasoning += delta.reasoning or delta.reasoning_content or ""
             self.reasoning_details += delta.reasoning_details or ()
+            self.refusal += delta.refusal or ""
             self.finish_reason = choice.finish_reason or self.finish_reason
+            self.native_finish_reason = choice.native_finish_reason or self.native_finish_reason
             for call in delta.tool_calls or ():
                 _merge_call(self.tool_calls, call)
 

@@ -1,7 +1,8 @@
 """The configuration file as typed, closed values: one TOML file, unknown keys refused, secrets only by name.
 
 Order: `--config FILE`, else `$TRITIUM_CONFIG`, else `tritium.toml` in the working directory, else defaults.
-A key is never in the file: `key_env` names the environment variable that holds it.
+A key is never in the file: `key_env` names the environment variable that holds it, `database_env` the one with a
+database's address.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs
 
 from msgspec import Meta, Struct, field
 from platformdirs import user_data_path
@@ -30,6 +32,10 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 20_000_000
     keepalive_seconds: Positive = 5.0
     """Between SSE comments while there is nothing to say."""
+    response_cache_bytes: Annotated[int, Meta(ge=0)] = 64_000_000
+    """For answers kept for requests that ask for it (`X-OpenRouter-Cache: true`); 0 keeps none."""
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Processes that share the port."""
 
 
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +53,18 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     connect_seconds: Positive = 10.0
     first_byte_seconds: Positive = 300.0
     between_bytes_seconds: Positive = 120.0
+    total_seconds: Positive | None = None
+    max_concurrency: Annotated[int, Meta(ge=1)] | None = None
+    """Requests it answers at once; the others wait in line."""
+    model_concurrency: dict[str, Annotated[int, Meta(ge=1)]] = field(default_factory=dict)
+    """The same for single models, by the provider's names for them."""
+    queue_seconds: Positive = 30.0
+    data_collection: Literal["allow", "deny"] | None = None
+    """Whether it keeps what it is sent and may train on it, for requests that won't have that."""
+    zdr: bool | None = None
+    """Zero data retention: it keeps nothing."""
+    quantization: str | None = None
+    """Of its models' weights, as `fp8`."""
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,19 +89,95 @@ class Local(Struct, frozen=True, forbid_unknown_fields=True):
     """Look for Ollama, llama.cpp, vLLM and LM Studio on this machine's loopback."""
 
 
+class Accounts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may call a served gateway. Keys are made by `tritium keys create` or over `/keys`."""
+
+    require_key: bool = False
+    """Also while there are no keys; as soon as there is one, a key is required in any case."""
+    management_key_env: str | None = None
+    """The environment variable that holds the management key, which may make keys and can't ask models."""
+    unknown_cost_usd: Positive = 0.05
+    """What a call whose price is unknown counts against a limit or budget."""
+
+
+Action = Literal["block", "redact"]
+
+
+class Guardrails(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for every caller, whatever its key allows. Names are patterns: `openai/*`."""
+
+    budget_per_day_usd: Positive | None = None
+    """Of everybody together, from midnight UTC."""
+    allowed_models: list[str] | None = None
+    """Names that callers may say."""
+    ignored_models: list[str] = field(default_factory=list)
+    """Models that are never asked, on a panel either."""
+    allowed_providers: list[str] | None = None
+    ignored_providers: list[str] = field(default_factory=list)
+    input: dict[str, Action] = field(default_factory=dict)
+    """What to do with text of these kinds in messages: email, phone, credit_card, iban, us_ssn, or a name in `patterns`."""
+    output: dict[str, Action] = field(default_factory=dict)
+    """The same for answers."""
+    patterns: dict[str, str] = field(default_factory=dict)
+    """Kinds of your own by name: regular expressions whose time is in proportion to the text."""
+
+
+class Routing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What happens when a provider fails."""
+
+    retries: Annotated[int, Meta(ge=0, le=5)] = 1
+    """Second tries within one request, when nobody else is left to ask."""
+    breaker_failures: Annotated[int, Meta(ge=1)] = 5
+    """After so many within the window, and no fewer than successes, others are asked first."""
+    breaker_window_seconds: Positive = 60.0
+    cooldown_seconds: Positive = 30.0
+    """Until one request tries it again; a `Retry-After` wins."""
+
+
+class Preset(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request's settings under a name; what the request says itself wins."""
+
+    model: str | None = None
+    models: list[str] = field(default_factory=list)
+    """Asked in this order when one fails; after `model`, if that is given too."""
+    system_prompt: str | None = None
+    provider: dict[str, Any] = field(default_factory=dict)
+    """The request's `provider` object."""
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """Any other field of a chat request, as `temperature`."""
+
+
+class SharedState(Struct, frozen=True, forbid_unknown_fields=True):
+    """What several replicas of one gateway tell each other."""
+
+    url_env: str | None = None
+    """The environment variable that holds the address of a Valkey or Redis server; without it we keep to ourselves."""
+    prefix: Annotated[str, Meta(min_length=1)] = "tritium"
+    """Before every key on the server. Gateways with one prefix share."""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
     data_dir: str | None = None
     """The database, the embedded models. By default the platform's user data folder, or `$TRITIUM_DATA_DIR`."""
     database: str | None = None
-    """A file; by default `tritium.db` in `data_dir`."""
+    """A file, by default `tritium.db` in `data_dir`, or `postgresql://USER@HOST/NAME`; never with a password."""
+    database_env: str | None = None
+    """The environment variable that holds the database's address, password and all; wins over `database`."""
     server: Server = Server()
+    shared: SharedState = SharedState()
+    accounts: Accounts = Accounts()
+    guardrails: Guardrails = Guardrails()
     local: Local = Local()
     fusion: dict[str, Any] = field(default_factory=dict)
     """Defaults of every fusion."""
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Models of your own by name: `kind = "fusion"` with a fusion's options, or `kind = "alias"` with `target`."""
+    """Models of your own by name: `kind = "fusion"` with a fusion's options, `kind = "alias"` with `target`, or
+    `kind = "route"` with `endpoints`."""
+    routing: Routing = Routing()
+    presets: dict[str, Preset] = field(default_factory=dict)
     providers: dict[str, Provider] = field(default_factory=dict)
     prices: dict[str, Price] = field(default_factory=dict)
     """By model id; wins over the catalogue."""
@@ -92,9 +186,23 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     def data_path(self) -> Path:
         return Path(self.data_dir).expanduser() if self.data_dir else default_data_path(os.environ)
 
-    @property
-    def database_path(self) -> Path:
-        return Path(self.database).expanduser() if self.database else self.data_path / "tritium.db"
+    def database_location(self, environment: Mapping[str, str] = os.environ) -> Path | str:
+        """The database's file, or its address as a URL; that may hold a password, so it is shown to nobody.
+
+        Raises:
+            ConfigError: the variable that should hold the address is not set.
+        """
+        location = self.database
+        if self.database_env is not None:
+            location = environment.get(self.database_env)
+            if not location:
+                raise ConfigError(
+                    f"The environment variable {self.database_env} is not set. `database_env` in the configuration "
+                    "says that it holds the database's address, such as postgresql://USER:PASSWORD@HOST/NAME."
+                )
+        if location is None:
+            return self.data_path / "tritium.db"
+        return location if "://" in location else Path(location).expanduser()
 
     @property
     def models_path(self) -> Path:
@@ -154,12 +262,36 @@ def parse_config(data: dict[str, Any], *, where: str = "config") -> Config:
                 )
             closed(kind, entry, where=f"{where}.{section}.{name}", error=ConfigError)  # so that messages say which one
     config = closed(Config, data, where=where, error=ConfigError)
+    if config.database is not None and _holds_password(config.database):
+        raise ConfigError(
+            f"{where}.database holds a password, which must not stand in a file. Leave it out and set PGPASSWORD, or "
+            'put the whole address into an environment variable and name that: database_env = "TRITIUM_DATABASE".'
+        )
+    if config.database_env is not None and not _names_variable(config.database_env):
+        raise ConfigError(f"{where}.database_env must be the *name* of an environment variable, not the address.")
+    management = config.accounts.management_key_env
+    if management is not None and not _names_variable(management):
+        raise ConfigError(
+            f"{where}.accounts.management_key_env must be the *name* of an environment variable, not the key itself."
+        )
     for name, provider in config.providers.items():
-        if provider.key_env is not None and not provider.key_env.replace("_", "").isalnum():
+        if provider.key_env is not None and not _names_variable(provider.key_env):
             raise ConfigError(
                 f"{where}.providers.{name}.key_env must be the *name* of an environment variable, not the key itself."
             )
     return config
+
+
+def _names_variable(name: str) -> bool:
+    return name.replace("_", "").isalnum()
+
+
+def _holds_password(address: str) -> bool:
+    """Whether a URL has one, in either of the places that PostgreSQL's drivers look at."""
+    _, separator, rest = address.partition("://")
+    rest, _, query = rest.partition("?")
+    user, at, _ = rest.rpartition("@")
+    return bool(separator) and ((bool(at) and ":" in user) or "password" in parse_qs(query, keep_blank_values=True))
 
 
 def price_decimal(value: float) -> Decimal:

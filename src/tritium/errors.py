@@ -13,6 +13,7 @@
         + MethodNotAllowed          405
         + PayloadTooLarge           413
         + RateLimited               429
+        + NoEndpoint                404
       x UpstreamError               a provider failed
         + UpstreamRejected          the provider refused this request (its 4xx)
         + UpstreamRateLimited       429
@@ -43,6 +44,12 @@ class TritiumError(Exception):
     """OpenAI's `error.type`."""
 
     retryable: ClassVar[bool] = False
+
+    availability: Mapping[str, Any] | None = None
+    """OpenRouter's `error.availability`, where there is something to say on whom else to ask, or when."""
+
+    router_metadata: Mapping[str, Any] | None = None
+    """OpenRouter's `openrouter_metadata`, for a client that asked for it."""
 
     def __init__(self, message: str, *, param: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -142,6 +149,24 @@ class RateLimited(RequestError):
     openai_type = "rate_limit_error"
     retryable = True
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_seconds: float | None = None,
+        param: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, param=param, metadata=metadata)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NoEndpoint(RequestError):
+    """The model is known, and nobody may serve it: the request's own conditions leave none."""
+
+    status = 404
+    kind = "not_found"
+
 
 class UpstreamError(TritiumError):
     """A provider failed; `provider` says which, `upstream_status` what it answered, if it did."""
@@ -165,6 +190,8 @@ class UpstreamError(TritiumError):
         self.provider = provider
         self.upstream_status = upstream_status
         self.retry_after_seconds = retry_after_seconds
+        self.another_key = False
+        """The key was at fault and there is another one: asking again at once may help."""
 
 
 class UpstreamRejected(UpstreamError):
@@ -214,16 +241,24 @@ class AllSeatsFailed(UpstreamError):
 
     @property
     def http_status(self) -> int:
-        """429 when every seat was rate limited, 400 when every seat refused: asking again won't help; 502 otherwise."""
+        """402, 403 or 429 when that befell every seat, 400 when every seat refused in one way or another: asking again
+        won't help; 502 otherwise.
+        """
         statuses = {seat.get("status_code") or 502 for seat in self.metadata.get("seats") or [{}]}
-        if statuses == {429}:
-            return 429
+        if len(statuses) == 1 and statuses <= {402, 403, 429}:
+            return statuses.pop()
         return 400 if all(400 <= status < 500 and status != 429 for status in statuses) else 502
 
     @property
     def error_type(self) -> str:
         """As the status says."""
-        return {429: "rate_limit_exceeded", 400: "invalid_request"}.get(self.http_status, self.kind)
+        types = {
+            400: "invalid_request",
+            402: "payment_required",
+            403: "permission_denied",
+            429: "rate_limit_exceeded",
+        }
+        return types.get(self.http_status, self.kind)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

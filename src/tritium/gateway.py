@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from types import TracebackType
+from typing import Generic
 
+from tritium.accounts.admission import Admission
+from tritium.accounts.screen import Screen
+from tritium.accounts.screened_answer import ScreenedAnswer
 from tritium.catalog.catalog import Catalog
 from tritium.chat import ChatRequest, Chunk, Usage
 from tritium.ledger.prices import total
 from tritium.model import Answer, Call, Generation, Recorder, new_call
+from tritium.providers.vector_model import VectorModel
+from tritium.providers.vectors import Body, VectorRequest
 
 
 class Account:
@@ -41,16 +47,21 @@ class Account:
 class Exchange:
     """One request and its answer. The account is complete once the context is left."""
 
-    __slots__ = ("_answer", "account", "call", "request")
+    __slots__ = ("_answer", "_screen", "account", "call", "request")
 
-    def __init__(self, request: ChatRequest, call: Call, account: Account, answer: Answer) -> None:
+    def __init__(
+        self, request: ChatRequest, call: Call, account: Account, answer: Answer, screen: Screen | None = None
+    ) -> None:
+        """`screen` is what the answer's text must pass."""
         self.request = request
         self.call = call
         self.account = account
         self._answer = answer
+        self._screen = screen
 
     async def __aenter__(self) -> AsyncIterator[Chunk]:
-        return await self._answer.__aenter__()
+        chunks = await self._answer.__aenter__()
+        return chunks if self._screen is None else ScreenedAnswer(chunks, self._screen)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,20 +69,54 @@ class Exchange:
         await self._answer.__aexit__(kind, error, trace)
 
 
+class VectorExchange(Generic[Body]):
+    """One request for vectors or an order, ready to be made of `model`."""
+
+    __slots__ = ("account", "call", "model", "request")
+
+    request: VectorRequest[Body]
+
+    def __init__(self, request: VectorRequest[Body], call: Call, account: Account, model: VectorModel) -> None:
+        self.request = request
+        self.call = call
+        self.account = account
+        self.model = model
+
+
 class Gateway:
     """Everything a caller can reach, whatever the caller came through: HTTP, the command line, a test."""
 
-    def __init__(self, catalog: Catalog, recorder: Recorder) -> None:
+    def __init__(self, catalog: Catalog, recorder: Recorder, admission: Admission | None = None) -> None:
+        """Without an `admission`, every caller may do anything."""
         self.catalog = catalog
         self.recorder = recorder
+        self.admission = admission
 
     def chat(self, request: ChatRequest, *, caller: str = "local") -> Exchange:
         """Prepare an answer; enter the result to open it.
 
         Raises:
-            RequestError: the model is unknown, or the request asks it for something that can't be.
+            RequestError: the model is unknown, the request asks it for something that can't be, or the caller may not.
         """
         account = Account(self.recorder)
-        call = new_call(account, caller=caller)
-        model = self.catalog.resolve(request.model)
-        return Exchange(request, call, account, model.answer(request, call))
+        request = self.catalog.prepared(request)
+        model = self.catalog.route(request)
+        if self.admission is None:
+            call = new_call(account, caller=caller)
+            return Exchange(request, call, account, model.answer(request, call))
+        request, permit, screen = self.admission.admit(request, caller, model.id)
+        call = new_call(account, caller=caller, permit=permit)
+        return Exchange(request, call, account, model.answer(request, call), screen)
+
+    def vectors(self, request: VectorRequest[Body], *, caller: str = "local") -> VectorExchange[Body]:
+        """Prepare embeddings or a reranking.
+
+        Raises:
+            RequestError: the model is unknown, or only chats, or the caller may not ask it.
+        """
+        account = Account(self.recorder)
+        model = self.catalog.vectors(request.body.model)
+        permit = None
+        if self.admission is not None:
+            permit = self.admission.enter(caller, [request.body.model], model.id)
+        return VectorExchange(request, new_call(account, caller=caller, permit=permit), account, model)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from tritium.chat import ChatRequest, Chunk, Usage
 
 Answer = AbstractAsyncContextManager[AsyncIterator[Chunk]]
 
-Role = Literal["solo", "seat", "judge", "synthesizer", "repair"]
+Role = Literal["solo", "seat", "judge", "synthesizer", "repair", "embedding", "rerank"]
 """What a provider call was for."""
 
 Outcome = Literal["ok", "failed", "cancelled", "timeout"]
@@ -63,6 +63,8 @@ class Generation(Struct, frozen=True):
     latency_ms: float
     error: str | None = None
     caller: str = "local"
+    status: int | None = None
+    """The provider's HTTP status, or what ours would be where it gave none; kept only while the request lasts."""
 
 
 class Recorder(Protocol):
@@ -72,6 +74,30 @@ class Recorder(Protocol):
 
     def run(self, run_id: str, created_at: float, model: str, document: bytes) -> None:
         """Keep a fusion's run; `document` is its JSON."""
+        ...
+
+
+class Permit(Protocol):
+    """What a caller may still do: asked before each provider call, told after it."""
+
+    def hold(
+        self,
+        call: Call,
+        model: str,
+        provider: str,
+        asked: ChatRequest | Usage,
+        price: Callable[[Usage], int | None],
+    ) -> Any:
+        """Set aside what the call may cost; `asked` is the request, or at most so many tokens.
+
+        Raises:
+            PermissionDenied: the caller may not have this model or provider asked.
+            BudgetExceeded: what the call may cost isn't left.
+        """
+        ...
+
+    def settle(self, hold: Any, row: Generation) -> None:
+        """The call is over, and `row` is written. Exactly once for each hold."""
         ...
 
 
@@ -86,6 +112,8 @@ class Call(Struct, frozen=True):
     depth: int = 0
     deadline: float | None = None
     """`time.monotonic()` seconds."""
+    permit: Permit | None = None
+    """None where nothing limits the caller."""
 
     def child(self, role: Role, *, recorder: Recorder | None = None, deadline: float | None = None) -> Call:
         """A sub-call of this one: own id, same request, one level deeper."""
@@ -104,8 +132,14 @@ def new_id(prefix: str = "gen") -> str:
     return f"{prefix}-{int(time.time())}-{random.getrandbits(64):016x}"
 
 
-def new_call(recorder: Recorder, *, caller: str = "local", deadline_seconds: float | None = None) -> Call:
+def new_call(
+    recorder: Recorder,
+    *,
+    caller: str = "local",
+    deadline_seconds: float | None = None,
+    permit: Permit | None = None,
+) -> Call:
     """The call at the top of a request."""
     call_id = new_id()
     deadline = None if deadline_seconds is None else time.monotonic() + deadline_seconds
-    return Call(call_id, recorder, call_id, caller, deadline=deadline)
+    return Call(call_id, recorder, call_id, caller, deadline=deadline, permit=permit)

@@ -206,10 +206,10 @@ async def test_the_upstream_socket_closes_within_100_ms_after_the_client_left(se
     assert upstream.closed_at[0] - left < 0.1
 
 
-async def test_two_gateways_in_one_process_share_nothing(serve, upstream, wire, tmp_path):
+async def test_two_gateways_in_one_process_share_nothing(serve, upstream, wire):
     upstream.reply = wire.completion("from the vendor")
     one = await serve(provider(upstream), VENDOR_KEY="x")
-    two = await serve({"database": str(tmp_path / "two.db")})
+    two = await serve({"database": str(one.running.config.database_location({})) + ".two"})
 
     assert (await one.client.chat.completions.create(model="vendor/m1", messages=MESSAGES)).choices
     with pytest.raises(openai.NotFoundError):

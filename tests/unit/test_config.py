@@ -116,11 +116,43 @@ def test_the_data_is_where_the_configuration_says_else_the_environment(tmp_path,
     config = parse_config({"data_dir": "~/tritium"})
 
     assert config.data_path == tmp_path / "tritium"
-    assert config.database_path == tmp_path / "tritium" / "tritium.db"
+    assert config.database_location({}) == tmp_path / "tritium" / "tritium.db"
     assert config.models_path == tmp_path / "tritium" / "models"
-    assert parse_config({"data_dir": "x", "database": "~/y.db"}).database_path == tmp_path / "y.db"
+    assert parse_config({"data_dir": "x", "database": "~/y.db"}).database_location({}) == tmp_path / "y.db"
     assert default_data_path({"TRITIUM_DATA_DIR": "~/z"}) == tmp_path / "z"
     assert default_data_path({}).name == "tritium"
+
+
+def test_the_address_of_a_database_may_come_from_the_environment_alone():
+    config = parse_config({"database": "tritium.db", "database_env": "MY_DATABASE"})
+
+    assert config.database_location({"MY_DATABASE": "postgresql://me:secret@h/n"}) == "postgresql://me:secret@h/n"
+    for environment in ({}, {"MY_DATABASE": ""}):
+        with pytest.raises(ConfigError, match="The environment variable MY_DATABASE is not set"):
+            config.database_location(environment)
+
+
+def test_an_address_in_the_file_is_taken_if_it_holds_no_password():
+    assert parse_config({"database": "postgresql://me@h/n"}).database_location({}) == "postgresql://me@h/n"
+    with pytest.raises(ConfigError, match="database holds a password") as caught:
+        parse_config({"database": "postgresql://me:secret@h/n"})
+
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "address", ["postgres://me:hunter2@db", "postgresql://me@db/x?password=hunter2&sslmode=require"]
+)
+def test_a_databases_password_is_refused_wherever_it_stands_and_not_repeated(address):
+    with pytest.raises(ConfigError, match="database_env = ") as caught:
+        parse_config({"database": address})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_name_of_a_variable_is_not_an_address():
+    with pytest.raises(ConfigError, match=r"database_env must be the \*name\*") as caught:
+        parse_config({"database_env": "postgresql://me:hunter2@db/x"})
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("value", "price"), [(0.15, "0.15"), (0.1 + 0.2, "0.30000000000000004"), (3.0, "3"), (0, "0")])

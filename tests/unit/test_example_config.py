@@ -12,7 +12,20 @@ from msgspec import NODEFAULT, Struct, convert
 from msgspec.structs import fields
 
 from tritium.catalog.build import build_catalog
-from tritium.config import Config, Local, Price, Provider, Server, load_config, parse_config
+from tritium.config import (
+    Accounts,
+    Config,
+    Guardrails,
+    Local,
+    Preset,
+    Price,
+    Provider,
+    Routing,
+    Server,
+    SharedState,
+    load_config,
+    parse_config,
+)
 from tritium.fusion.options import FusionOptions, Seat
 from tritium.providers.http import HttpTransport
 from tritium.providers.registry import vendors
@@ -51,18 +64,25 @@ async def test_with_every_setting_on_a_catalogue_is_made_of_it(everything: dict[
     [
         (Config, lambda data: data),
         (Server, lambda data: data["server"]),
+        (SharedState, lambda data: data["shared"]),
+        (Accounts, lambda data: data["accounts"]),
+        (Guardrails, lambda data: data["guardrails"]),
         (Local, lambda data: data["local"]),
         (FusionOptions, lambda data: data["fusion"]),
         (Seat, seats),
         (Provider, lambda data: data["providers"]["office"]),
         (Price, lambda data: data["prices"]["office/llama"]),
+        (Routing, lambda data: data["routing"]),
+        (Preset, lambda data: data["presets"]["brief"]),
     ],
 )
 def test_every_setting_is_in_it(kind: type[Struct], section: Any, everything: dict[str, Any]) -> None:
     assert set(section(everything)) == {field.encode_name for field in fields(kind)}
 
 
-@pytest.mark.parametrize(("kind", "section"), [(Server, "server"), (Local, "local"), (FusionOptions, "fusion")])
+@pytest.mark.parametrize(
+    ("kind", "section"), [(Server, "server"), (Local, "local"), (Routing, "routing"), (FusionOptions, "fusion")]
+)
 def test_values_shown_are_the_defaults_where_there_are_any(
     kind: type[Struct], section: str, everything: dict[str, Any]
 ) -> None:

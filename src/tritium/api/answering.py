@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from tritium.api.exchange import Headers, cancelled_when_client_leaves
+from tritium.api.response_cache import from_cache
 from tritium.api.run_summary import run_summary
 from tritium.api.stream import EventStream
 from tritium.api.visit import Visit
@@ -32,7 +33,10 @@ class Encoder(Protocol):
         ...
 
     def progress(self, event: Any) -> list[bytes]:
-        """What a fusion is doing, for a client that asked to know."""
+        """What a fusion is doing; the encoder knows whether its client is to be told.
+
+        It hears this of an answer in one piece too, where what it returns is not sent.
+        """
         ...
 
     def end(self, account: Account, run: Any) -> list[bytes]:
@@ -50,13 +54,15 @@ async def send_answer(visit: Visit, exchange: Exchange, encoder: Encoder, header
     Raises:
         TritiumError: before anything was sent; the caller renders it.
     """
+    exchange, cached = await from_cache(visit, exchange)
     visit.generation_id = exchange.call.id
-    headers = [(b"x-generation-id", exchange.call.id.encode()), *headers]
+    headers = [(b"x-generation-id", exchange.call.id.encode()), *cached, *headers]
+    send = _stream if exchange.request.streaming else _whole
+    if visit.watched:
+        await send(visit, exchange, encoder, headers)
+        return
     async with cancelled_when_client_leaves(visit.receive):
-        if exchange.request.streaming:
-            await _stream(visit, exchange, encoder, headers)
-        else:
-            await _whole(visit, exchange, encoder, headers)
+        await send(visit, exchange, encoder, headers)
 
 
 async def _whole(visit: Visit, exchange: Exchange, encoder: Encoder, headers: Headers) -> None:
@@ -69,6 +75,7 @@ async def _whole(visit: Visit, exchange: Exchange, encoder: Encoder, headers: He
                 only = chunk
             elif chunk.event is not None:
                 run = run_summary(chunk.event) or run
+                encoder.progress(chunk.event)
             completion.add(chunk)
     await visit.json(encoder.whole(completion, only, exchange.account, run), 200, headers)
 
@@ -89,7 +96,6 @@ async def _stream(visit: Visit, exchange: Exchange, encoder: Encoder, headers: H
 
 async def _relay(exchange: Exchange, encoder: Encoder, stream: EventStream) -> Any:
     """Send the pieces on as they come; returns what to say of a fusion's run."""
-    wants_events = False
     run: Any = None
     async with exchange as chunks:
         async for chunk in chunks:
@@ -97,8 +103,7 @@ async def _relay(exchange: Exchange, encoder: Encoder, stream: EventStream) -> A
                 events = encoder.part(_as_delta(chunk) if chunk.complete else chunk)
             else:
                 run = run_summary(chunk.event) or run
-                wants_events = wants_events or bool(chunk.event.get("events"))
-                events = encoder.progress(chunk.event) if wants_events else []
+                events = encoder.progress(chunk.event)
             for event in events:
                 await stream.write(event)
     return run

@@ -17,6 +17,12 @@ log = logging.getLogger("tritium.api")
 
 PREFIXES: tuple[tuple[str, Dialect], ...] = (("/api/v1", "openrouter"), ("/v1", "openai"))
 _UNPREFIXED = ("/health",)
+_OPEN = frozenset(("/health", "/auth/keys"))
+"""Where nobody has a key: a probe, and an app that comes for one."""
+
+_ANTHROPIC = "/messages"
+"""Where Anthropic's clients go, under whichever prefix."""
+
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -41,19 +47,29 @@ class Application:
             return
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
+        await self.serve(scope, receive, send)
+
+    @property
+    def body_limit(self) -> int:
+        return self._services.settings.max_body_bytes
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, *, watched: bool = False) -> None:
+        """Answer one HTTP request. `watched`: whoever calls cancels this when the client leaves."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are a coroutine
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         dialect, path = _split(scope["path"])
 
-        async def watched(message: Any) -> None:
+        async def noting(message: Any) -> None:
             visit.answered = True
             await send(message)
 
-        visit = Visit(scope, receive, watched, self._services, dialect, path)
+        visit = Visit(scope, receive, noting, self._services, dialect, path, watched=watched)
         try:
             self._refuse_strangers(visit)
+            if path not in _OPEN:
+                visit.caller = await self._services.accounts.identify(_secret(visit))
             handler, visit.arguments = self._router.find(scope["method"], path)
             await handler(visit)
         except ClientLeft:
@@ -71,17 +87,25 @@ class Application:
             await visit.json(body, status, [*retry_after(error), *known])
 
     def _refuse_strangers(self, visit: Visit) -> None:
-        """On loopback nobody needs a key, so a page in the user's browser must not be able to spend money here.
+        """Where nobody needs a key, a page in the user's browser must not be able to spend money here.
 
         A page of another origin gives itself away by `Origin`, and one that rebinds its own name to loopback by `Host`.
         """
-        if self._services.settings.host not in _LOOPBACK:
+        if self._services.settings.host not in _LOOPBACK or self._services.accounts.required:
             return
         for name in (b"origin", b"host"):
             given = visit.header(name)
             if given and _hostname(given) not in _LOOPBACK:
                 what = name.decode().capitalize()
                 raise PermissionDenied(f"{what} {given!r} is not this machine; the server listens on loopback only.")
+
+
+def _secret(visit: Visit) -> str | None:
+    """The key that came along, as OpenAI's clients send it or as Anthropic's do."""
+    scheme, _, secret = (visit.header(b"authorization") or "").partition(" ")
+    if scheme.lower() == "bearer" and secret.strip():
+        return secret.strip()
+    return visit.header(b"x-api-key")
 
 
 def _hostname(value: str) -> str | None:
@@ -94,7 +118,8 @@ def _hostname(value: str) -> str | None:
 def _split(path: str) -> tuple[Dialect, str]:
     for prefix, dialect in PREFIXES:
         if path.startswith(prefix + "/"):
-            return dialect, path[len(prefix) :].rstrip("/") or "/"
+            rest = path[len(prefix) :].rstrip("/") or "/"
+            return "anthropic" if rest.startswith(_ANTHROPIC) else dialect, rest
     return "openai", path if path in _UNPREFIXED else f"(no /v1 or /api/v1){path}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from tritium.api.answering import send_answer
 from tritium.api.completion import Shape
 from tritium.api.errors import Dialect, error_object, render_error
+from tritium.api.metadata import answer_with_metadata, wants_metadata
 from tritium.api.visit import Visit
 from tritium.chat import ChatRequest, Chunk, Completion
 from tritium.errors import TritiumError
@@ -22,6 +23,11 @@ async def chat_completions(visit: Visit) -> None:
         TritiumError: before anything was sent; the caller renders it.
     """
     request = ChatRequest.decode(await visit.body())
+    if wants_metadata(visit):
+        await answer_with_metadata(
+            visit, request, lambda exchange: ChatEncoder(exchange.call.id, request, visit.dialect)
+        )
+        return
     exchange = visit.services.gateway.chat(request, caller=visit.caller)
     await send_answer(visit, exchange, ChatEncoder(exchange.call.id, request, visit.dialect))
 
@@ -40,6 +46,7 @@ class ChatEncoder:
         options = request.body.stream_options or {}
         self._usage_apart = dialect == "openrouter" or bool(options.get("include_usage"))
         self._last: bytes | None = None
+        self._wants_events = False
 
     def whole(self, completion: Completion, only: Chunk | None, account: Account, run: Any) -> bytes:
         if only is not None:
@@ -62,7 +69,8 @@ class ChatEncoder:
         return ready
 
     def progress(self, event: Any) -> list[bytes]:
-        return [self._shape.progress(event)]
+        self._wants_events = self._wants_events or bool(event.get("events"))
+        return [self._shape.progress(event)] if self._wants_events else []
 
     def end(self, account: Account, run: Any) -> list[bytes]:
         if self._last is None:

@@ -1,4 +1,4 @@
-"""Errors in the caller's dialect: OpenAI's under `/v1`, OpenRouter's under `/api/v1`."""
+"""Errors in the caller's dialect: OpenAI's under `/v1`, OpenRouter's under `/api/v1`, Anthropic's for its Messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from tritium.errors import InvalidRequest, TritiumError, UnknownModel, UpstreamError
 
-Dialect = Literal["openai", "openrouter"]
+Dialect = Literal["openai", "openrouter", "anthropic"]
 
 
 def render_error(error: TritiumError, dialect: Dialect) -> tuple[int, dict[str, Any]]:
@@ -14,7 +14,12 @@ def render_error(error: TritiumError, dialect: Dialect) -> tuple[int, dict[str, 
     status = error.http_status
     if dialect == "openrouter" and isinstance(error, UnknownModel):
         status = 400  # OpenRouter's status for a wrong model ID; OpenAI's is 404
-    return status, {"error": error_object(error, status, dialect)}
+    if dialect == "anthropic":
+        return status, anthropic_error(error, None)
+    document = {"error": error_object(error, status, dialect)}
+    if error.router_metadata is not None:
+        document["openrouter_metadata"] = dict(error.router_metadata)
+    return status, document
 
 
 def error_object(error: TritiumError, status: int, dialect: Dialect) -> dict[str, Any]:
@@ -38,9 +43,45 @@ def error_object(error: TritiumError, status: int, dialect: Dialect) -> dict[str
             "retryable": False,
             "requested_models": error.metadata.get("requested_models", []),
         }
+    elif error.availability is not None:
+        found["availability"] = dict(error.availability)
     if isinstance(error, InvalidRequest) and error.param:
         metadata["param"] = error.param
     return found
+
+
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+def anthropic_error(error: TritiumError, request_id: str | None) -> dict[str, Any]:
+    """The body of an error, also in the middle of a stream; `error_type` is OpenRouter's addition, `metadata` ours."""
+    status = error.http_status
+    metadata = dict(error.metadata)
+    if isinstance(error, UpstreamError):
+        metadata["provider_name"] = error.provider
+    if error.param:
+        metadata["param"] = error.param
+    kind = _ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
+    document: dict[str, Any] = {
+        "type": "error",
+        "error": {"type": kind, "message": error.message, "error_type": error.error_type},
+        "request_id": request_id,
+    }
+    if metadata:
+        document["metadata"] = metadata
+    if error.router_metadata is not None:
+        document["openrouter_metadata"] = dict(error.router_metadata)
+    return document
 
 
 def retry_after(error: TritiumError) -> list[tuple[bytes, bytes]]:

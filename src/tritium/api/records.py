@@ -14,6 +14,9 @@ from tritium.ledger.prices import total
 from tritium.ledger.runs import RunSummary
 from tritium.model import Generation
 
+NOBODY = ""
+"""A caller that nobody is: whoever sees what it recorded sees everything."""
+
 
 async def generation(visit: Visit) -> None:
     """OpenRouter's generation object; for a fused answer the sum over its calls.
@@ -25,15 +28,16 @@ async def generation(visit: Visit) -> None:
     wanted = visit.query("id")
     if wanted is None:
         raise InvalidRequest("Say which generation: /generation?id=gen-...", param="id")
-    rows = await visit.services.records.generations(wanted)
+    rows = [row for row in await visit.services.records.generations(wanted) if visit.sees(row.caller)]
     if not rows:
         raise NotFound(f"There is no generation {wanted!r}.", param="id")
     await visit.json({"data": _generation_object(wanted, rows)})
 
 
 def _generation_object(wanted: str, rows: list[Generation]) -> dict[str, Any]:
-    fused = len(rows) > 1 or rows[0].id != wanted
-    head = next((row for row in rows if row.role in ("solo", "synthesizer")), rows[0])
+    fused = any(row.role != "solo" for row in rows)
+    final = [row for row in rows if row.role in ("solo", "synthesizer")] or rows
+    head = next((row for row in reversed(final) if row.outcome == "ok"), final[0])  # others were passed over
     cost = dollars(total([row.cost_nanodollars for row in rows]))
     began = min(row.created_at for row in rows)
     ended = max(row.created_at + row.latency_ms / 1e3 for row in rows)
@@ -89,6 +93,9 @@ async def run(visit: Visit) -> None:
     """
     run_id = visit.arguments["id"]
     document = await visit.services.records.run(run_id)
+    if document is not None and not visit.sees(NOBODY):  # then only a run of its own
+        rows = await visit.services.records.generations(run_id)
+        document = document if any(visit.sees(row.caller) for row in rows) else None
     if document is None:
         raise NotFound(f"There is no fusion run {run_id!r}.", param="id")
     await visit.json({"data": msgspec.Raw(document)})
@@ -99,7 +106,8 @@ async def runs(visit: Visit) -> None:
     limit = visit.query("limit") or "50"
     if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
         raise InvalidRequest("'limit' is a number from 1 to 1000.", param="limit")
-    found = await visit.services.records.runs(int(limit), visit.query("before"))
+    own = None if visit.sees(NOBODY) else visit.caller
+    found = await visit.services.records.runs(int(limit), visit.query("before"), own)
     await visit.json({"data": [_summary(row) for row in found]})
 
 

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
-from tritium.api import records
+from tritium.api import auth, keys, models, records, vectors
 from tritium.api.chat import chat_completions
+from tritium.api.credits import activity, credits_
 from tritium.api.health import health
-from tritium.api.models import models
+from tritium.api.legacy_completions import completions
+from tritium.api.messages.handler import count_tokens, messages
+from tritium.api.responses.handler import responses
 from tritium.api.visit import Handler
 from tritium.errors import MethodNotAllowed, NotFound
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/chat/completions": {"POST": chat_completions},
-    "/models": {"GET": models},
+    "/completions": {"POST": completions},
+    "/responses": {"POST": responses},
+    "/messages": {"POST": messages},
+    "/messages/count_tokens": {"POST": count_tokens},
+    "/embeddings": {"POST": vectors.embeddings},
+    "/embeddings/models": {"GET": models.embeddings},
+    "/rerank": {"POST": vectors.rerank},
+    "/models": {"GET": models.models},
+    "/models/count": {"GET": models.count},
+    "/models/user": {"GET": models.of_caller},
+    "/models/{name*}/endpoints": {"GET": models.endpoints},
+    "/models/{name*}": {"GET": models.retrieve},
+    "/model/{name*}": {"GET": models.model},
+    "/providers": {"GET": models.providers},
     "/generation": {"GET": records.generation},
     "/fusion/runs": {"GET": records.runs},
     "/fusion/runs/{id}": {"GET": records.run},
+    "/keys": {"GET": keys.list_keys, "POST": keys.create},
+    "/keys/{hash}": {"GET": keys.key_of_hash, "PATCH": keys.change, "DELETE": keys.delete},
+    "/key": {"GET": keys.current_key},
+    "/credits": {"GET": credits_},
+    "/activity": {"GET": activity},
+    "/auth/keys": {"POST": auth.redeem_code},
+    "/auth/keys/code": {"POST": auth.create_code},
     "/health": {"GET": health},
 }
 
@@ -51,11 +74,24 @@ class Router:
     def _matching(self, path: str) -> tuple[Mapping[str, Handler] | None, dict[str, str]]:
         segments = path.split("/")
         for pattern, methods in self._patterns:
-            if len(pattern) == len(segments):
-                pairs = list(zip(pattern, segments, strict=True))
-                if all(want == have or (want.startswith("{") and have) for want, have in pairs):
-                    return methods, {want[1:-1]: unquote(have) for want, have in pairs if want.startswith("{")}
+            arguments = _arguments(pattern, segments)
+            if arguments is not None:
+                return methods, arguments
         return None, {}
+
+
+def _arguments(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    """What the names in a pattern stand for; `{name*}` for several segments, as a model's name is `author/slug`."""
+    wide = next((place for place, want in enumerate(pattern) if want.endswith("*}")), None)
+    if wide is not None:
+        end = len(segments) - (len(pattern) - wide - 1)
+        segments = [*segments[:wide], "/".join(segments[wide:end]), *segments[end:]]
+    if len(pattern) != len(segments):
+        return None
+    pairs = list(zip(pattern, segments, strict=True))
+    if not all(want == have or (want.startswith("{") and have) for want, have in pairs):
+        return None
+    return {want.strip("{*}"): unquote(have) for want, have in pairs if want.startswith("{")}
 
 
 def _either(methods: Iterable[str]) -> str:

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
+from tritium.accounts.accounts import Accounts
+from tritium.accounts.admission import LOCAL, MANAGEMENT
 from tritium.api.errors import Dialect
 from tritium.api.exchange import Headers, Receive, Scope, Send, header, read_body, send_json
+from tritium.api.kept_answers import AnswerStore
 from tritium.api.ledger_view import Records
 from tritium.config import Server
 from tritium.gateway import Gateway
@@ -20,8 +23,11 @@ class Services:
 
     gateway: Gateway
     records: Records
+    accounts: Accounts
     settings: Server
     health: Callable[[], dict[str, Any]]
+    answers: AnswerStore
+    """For requests that ask to be answered from memory."""
 
 
 @dataclass(slots=True)
@@ -34,10 +40,13 @@ class Visit:
     services: Services
     dialect: Dialect
     path: str
-    caller: str = "local"
+    caller: str = LOCAL
+    """A key's hash, `management`, or `local` where no key is asked for."""
     arguments: dict[str, str] = field(default_factory=dict)
     generation_id: str | None = None
     """Of the answer under way: its run can be found by it, also when it failed."""
+    watched: bool = False
+    """Whoever serves this cancels it when the client leaves; otherwise the handler has to look out itself."""
     answered: bool = False
     """The status is out: a failure can't have its own any more."""
 
@@ -46,7 +55,14 @@ class Visit:
 
     def query(self, name: str) -> str | None:
         """The first value of a query parameter."""
-        return next(iter(parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [])), None)
+        return next(iter(self.queries().get(name, [])), None)
+
+    def queries(self) -> dict[str, list[str]]:
+        return parse_qs(self.scope["query_string"].decode("latin-1"))
+
+    def sees(self, caller: str) -> bool:
+        """Whether what was recorded for that caller is this one's to see."""
+        return self.caller in (LOCAL, MANAGEMENT, caller)
 
     async def body(self) -> bytes:
         """The whole body.

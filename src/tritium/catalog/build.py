@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tritium.catalog.capabilities import EMBEDDED, LOCAL_SERVER, UNKNOWN, Capabilities, capabilities
 from tritium.catalog.catalog import Catalog, Shelf
+from tritium.catalog.makers import maker_of
+from tritium.catalog.parameters import ignored_parameters
 from tritium.catalog.price_book import UNLISTED, Listing, look_up
-from tritium.config import Config, Price, price_decimal
-from tritium.errors import ConfigError, suggestion
+from tritium.catalog.price_update import NAME as NEWER_PRICES
+from tritium.catalog.slugs import Policy, Slugs
+from tritium.config import Config, Price, Provider, Routing, price_decimal
+from tritium.errors import ConfigError, InvalidRequest, suggestion
 from tritium.fusion.options import FusionOptions, configured
 from tritium.fusion.roster import Profile
 from tritium.ledger.prices import FREE, Prices
 from tritium.providers.anthropic import AnthropicFormat
 from tritium.providers.gemini import GeminiFormat
+from tritium.providers.keys import read_keys
 from tritium.providers.local.faults import PROVIDER as LOCAL
 from tritium.providers.local.runtime import LlamaRuntime
 from tritium.providers.local.shelf import InstalledModel
@@ -22,9 +28,17 @@ from tritium.providers.openai import OpenAIFormat
 from tritium.providers.registry import Vendor
 from tritium.providers.scripted import PROVIDER as SCRIPTED
 from tritium.providers.scripted import ScriptedSource, script_prices
+from tritium.providers.scripted_vectors import ScriptedVectors
 from tritium.providers.source import HttpSource
 from tritium.providers.transport import Timeouts, Transport
+from tritium.providers.vector_http import HttpVectors
+from tritium.providers.vectors import VectorSource
 from tritium.providers.wire import WireFormat
+from tritium.routing.health import Breaker
+from tritium.routing.limit import Gate
+from tritium.routing.preferences import parse_preferences
+from tritium.routing.presets import MARK, Preset
+from tritium.shared import Cooldowns
 
 FUSIONS: dict[str, dict[str, Any]] = {
     "tritium/fusion": {},
@@ -40,8 +54,9 @@ def build_catalog(
     found: Mapping[str, Sequence[str]],
     transport: Transport,
     embedded: Shelf | None,
+    cooldowns: Cooldowns | None = None,
 ) -> Catalog:
-    """Put it together.
+    """Put it together. `cooldowns` are those of other replicas, where there are any.
 
     Raises:
         ConfigError: a model of the user's own has a wrong option, an unknown kind, or an alias that leads nowhere.
@@ -54,23 +69,64 @@ def build_catalog(
     if embedded is not None:
         shelves.append(embedded)
     shelves.append(_scripted_shelf())
-    fusions, aliases = _own_models(config)
-    _refuse_dead_ends(aliases, {*fusions, *aliases}, {*rows, LOCAL, SCRIPTED})
-    missing = {name: " or ".join(row.keys) for name, row in rows.items() if row.keys}
-    return Catalog(shelves, fusions, aliases, missing)
+    fusions, aliases, routes = _own_models(config)
+    providers = {*rows, LOCAL, SCRIPTED}
+    _refuse_dead_ends(aliases, {*fusions, *aliases, *routes}, _authors(rows) | providers)
+    _refuse_lost_endpoints(routes, _authors(rows) | providers)
+    missing = {name: " and ".join((" or ".join(row.keys), *row.needs)) for name, row in rows.items() if row.keys}
+    slugs = Slugs(
+        {shelf.provider: shelf for shelf in shelves},
+        routes,
+        _policy(config.routing),
+        frozenset(("tritium", LOCAL, SCRIPTED, *(name for name, row in rows.items() if row.loopback or row.made_up))),
+        cooldowns,
+    )
+    return Catalog(shelves, fusions, aliases, missing, slugs, _presets(config))
+
+
+def _policy(routing: Routing) -> Policy:
+    breaker = Breaker(routing.breaker_failures, routing.breaker_window_seconds, routing.cooldown_seconds)
+    return Policy(breaker, routing.retries)
+
+
+def _authors(rows: Mapping[str, Vendor]) -> set[str]:
+    return {author for row in rows.values() for author in row.authors}
+
+
+def _presets(config: Config) -> dict[str, Preset]:
+    """The configuration's presets.
+
+    Raises:
+        ConfigError: one names another preset as its model, or its `provider` is wrong.
+    """
+    presets: dict[str, Preset] = {}
+    for name, own in config.presets.items():
+        if any(MARK in model for model in (own.model or "", *own.models)):
+            raise ConfigError(f"presets.{name} names a preset as its model; name a model.")
+        try:
+            parse_preferences(own.provider, where=f"presets.{name}.provider")
+        except InvalidRequest as error:
+            raise ConfigError(error.message) from None
+        presets[name] = Preset(
+            own.model, tuple(own.models), own.system_prompt, own.provider, tuple(own.tools), own.parameters
+        )
+    return presets
 
 
 def switched_on(provider: str, row: Vendor, environment: Mapping[str, str], found: Mapping[str, Sequence[str]]) -> bool:
     """A vendor by its key, a loopback server by answering, a provider of the user's own by being configured."""
     if row.loopback and not row.own:
         return provider in found
+    if row.needs:
+        return False
     if row.key(environment) is not None:
         return True
     return row.own and (row.loopback or row.free or not row.keys)
 
 
-def _own_models(config: Config) -> tuple[dict[str, FusionOptions], dict[str, str]]:
+def _own_models(config: Config) -> tuple[dict[str, FusionOptions], dict[str, str], dict[str, list[str]]]:
     fusions: dict[str, FusionOptions] = {}
+    routes: dict[str, list[str]] = {}
     aliases = dict(ALIASES)
     own = {name: dict(options) for name, options in config.models.items()}
     for name, options in own.items():
@@ -83,12 +139,35 @@ def _own_models(config: Config) -> tuple[dict[str, FusionOptions], dict[str, str
             where = f'models."{name}"'
             fusions[name] = configured({**config.fusion, **options}, where=where, error=ConfigError)
             aliases.pop(name, None)
+        elif kind == "route":
+            routes[name] = _endpoints(name, options)
+            aliases.pop(name, None)
         else:
-            raise ConfigError(f'models."{name}".kind is {kind!r}; it must be "fusion" or "alias".')
+            raise ConfigError(f'models."{name}".kind is {kind!r}; it must be "fusion", "route" or "alias".')
     for name, options in FUSIONS.items():
-        if name not in fusions and name not in aliases:
+        if name not in fusions and name not in aliases and name not in routes:
             fusions[name] = configured({**config.fusion, **options}, where="fusion", error=ConfigError)
-    return fusions, aliases
+    return fusions, aliases, routes
+
+
+def _endpoints(name: str, options: Mapping[str, Any]) -> list[str]:
+    names = options.get("endpoints")
+    if set(options) != {"endpoints"} or not isinstance(names, list) or not names:
+        raise ConfigError(f'models."{name}": a route has one key, endpoints = ["provider/model", ...].')
+    if not all(isinstance(each, str) for each in names):
+        raise ConfigError(f'models."{name}".endpoints holds something that is no name.')
+    return names
+
+
+def _refuse_lost_endpoints(routes: Mapping[str, Sequence[str]], providers: set[str]) -> None:
+    """As with aliases: a provider may be off, but somebody must know it. Routes and fusions are no endpoints."""
+    for route, names in routes.items():
+        for name in names:
+            if name in routes or name.partition("/")[0] not in providers:
+                raise ConfigError(
+                    f'models."{route}".endpoints: {name!r} is no model of a provider.'
+                    f"{suggestion(name.partition('/')[0], providers)} Providers are {', '.join(sorted(providers))}."
+                )
 
 
 def _refuse_dead_ends(aliases: Mapping[str, str], names: set[str], providers: set[str]) -> None:
@@ -107,19 +186,22 @@ def _vendor_shelf(
     found: Sequence[str] | None,
     transport: Transport,
 ) -> Shelf:
+    own = config.providers.get(provider, Provider())
     source = HttpSource(
         provider,
         base_url=row.base_url,
         key=row.key(environment),
+        spare_keys=read_keys(row.keys, environment)[1:],
         wire=_wire(row),
         transport=transport,
-        timeouts=Timeouts(row.connect_seconds, row.first_byte_seconds, row.between_bytes_seconds),
+        timeouts=Timeouts(row.connect_seconds, row.first_byte_seconds, row.between_bytes_seconds, own.total_seconds),
         headers=tuple((name.lower().encode(), value.encode()) for name, value in row.headers.items()),
     )
     served = tuple(found or ()) or row.models
+    newer_prices = config.data_path / NEWER_PRICES
 
     def listing(model: str) -> Listing:
-        return look_up(row.prices, model) if row.prices else UNLISTED
+        return look_up(row.prices, model, newer_prices) if row.prices else UNLISTED
 
     def prices(model: str) -> Prices | None:
         own = config.prices.get(f"{provider}/{model}")
@@ -129,16 +211,64 @@ def _vendor_shelf(
             return FREE
         return listing(model).prices
 
-    panel = served or row.panel
+    def known(model: str) -> Capabilities:
+        found = capabilities(provider, model) or (LOCAL_SERVER if row.loopback else UNKNOWN)
+        return found.without(row.quirks.drop)
+
+    def embedding_prices(model: str) -> Prices | None:
+        return prices(model) or listing(model).embedding
+
+    embeddings = row.embeddings or tuple(model for model in served if "embed" in model.casefold())
+    panel = tuple(model for model in served or row.panel if model not in embeddings)
     return Shelf(
         provider=provider,
         source=source,
         models=served or row.panel,
         panel=panel,
         prices=prices,
-        context_tokens=lambda model: listing(model).context_tokens,
+        context_tokens=lambda model: listing(model).context_tokens or known(model).context_tokens,
+        capabilities=known,
+        vectors=_vectors(row, source),
+        embeddings=embeddings,
+        embedding_prices=embedding_prices,
         profile=lambda name: _profile(name, provider, panel),
         tier=1 if row.loopback else 0,
+        title=row.name,
+        public=not (row.loopback or row.made_up or row.quirks.openrouter_fields),
+        authors=row.authors,
+        sells_on=row.quirks.openrouter_fields,
+        remote=True,
+        collects_data=False if row.loopback else _collects(own),
+        retains_data=False if row.loopback else (None if own.zdr is None else not own.zdr),
+        quantization=own.quantization,
+        ignored=lambda model: ignored_parameters(row.format, row.quirks.drop, capabilities(provider, model)),
+        gates=_gates(provider, own),
+    )
+
+
+def _collects(own: Provider) -> bool | None:
+    return None if own.data_collection is None else own.data_collection == "allow"
+
+
+def _gates(provider: str, own: Provider) -> Callable[[str], tuple[Gate, ...]]:
+    """The lines before a provider and before its models, each made once."""
+    single = {
+        model: Gate(f"{provider}/{model}", capacity, own.queue_seconds)
+        for model, capacity in own.model_concurrency.items()
+    }
+    whole = (Gate(provider, own.max_concurrency, own.queue_seconds),) if own.max_concurrency else ()
+    return lambda model: (*((single[model],) if model in single else ()), *whole)
+
+
+def _vectors(row: Vendor, source: HttpSource) -> VectorSource | None:
+    compatible = row.format == "openai"
+    embeddings = row.embeddings_url or (f"{row.base_url}/embeddings" if compatible else None)
+    rerank = row.rerank_url or (f"{row.base_url}/rerank" if compatible else None)
+    if embeddings is None and rerank is None:
+        return None
+    openrouter = row.quirks.openrouter_fields
+    return HttpVectors(
+        source, embeddings_url=embeddings, rerank_url=rerank, top_n=row.quirks.top_n, openrouter_fields=openrouter
     )
 
 
@@ -161,16 +291,10 @@ def _profile(name: str, provider: str, panel: Sequence[str]) -> Profile:
     """Strength by place on the provider's panel: a prior, until outcomes have been measured."""
     model = name.partition("/")[2]
     place = panel.index(model) if model in panel else len(panel)
-    maker = model.partition("/")[0].lstrip("~") if "/" in model else _maker(provider, model)
-    return Profile(name, maker, strength=1 - 0.01 * place)
+    return Profile(name, maker_of(model, provider, of_many=provider in _SERVERS), strength=1 - 0.01 * place)
 
 
-def _maker(provider: str, model: str) -> str:
-    """On servers that host many makers' models the family is in the name's first letters."""
-    if provider not in ("ollama", "llamacpp", "vllm", "lmstudio"):
-        return provider
-    letters = "".join(letter if letter.isalpha() else " " for letter in model).split()
-    return letters[0].casefold() if letters else provider
+_SERVERS = frozenset(("ollama", "llamacpp", "vllm", "lmstudio"))
 
 
 def _scripted_shelf() -> Shelf:
@@ -186,6 +310,10 @@ def _scripted_shelf() -> Shelf:
         context_tokens=lambda _: None,
         profile=profile,
         listed=False,
+        collects_data=False,
+        retains_data=False,
+        vectors=ScriptedVectors(),
+        embedding_prices=script_prices,
     )
 
 
@@ -210,4 +338,7 @@ def embedded_shelf(embedded: Sequence[InstalledModel], runtime: LlamaRuntime) ->
         profile=profile,
         open_ended=False,
         tier=2,
+        collects_data=False,
+        retains_data=False,
+        capabilities=lambda _: EMBEDDED,
     )

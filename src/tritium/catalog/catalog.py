@@ -6,40 +6,32 @@ model name: vendors add models faster than catalogues learn of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from tritium.chat import Usage
-from tritium.errors import ConfigError, UnknownModel, suggestion
+from tritium.catalog.capabilities import EMBEDDINGS, FUSION, UNKNOWN, Capabilities
+from tritium.catalog.shelf import Shelf
+from tritium.catalog.slugs import Policy, Slugs
+from tritium.chat import ChatRequest, Usage
+from tritium.errors import ConfigError, InvalidRequest, UnknownModel, suggestion
 from tritium.fusion.fusion import Fusion
 from tritium.fusion.options import FusionOptions
 from tritium.fusion.roster import Profile
 from tritium.ledger.prices import Prices, cost_nanodollars
 from tritium.model import Model
-from tritium.providers.upstream import Source, Upstream
+from tritium.providers.upstream import Upstream
+from tritium.providers.vector_model import VectorModel
+from tritium.routing.balance import Balanced
+from tritium.routing.endpoint import Endpoint
+from tritium.routing.fallback import Fallback, fallback_names
+from tritium.routing.limit import Limited
+from tritium.routing.preferences import read_preferences
+from tritium.routing.presets import Preset, names_preset, with_preset
+
+__all__ = ["Catalog", "Listed", "Shelf"]
 
 AUTOMATIC_SEATS = 3
-
-
-class Shelf(Struct, frozen=True):
-    """A provider that is switched on: its source, what it is known to serve, and how its models are priced."""
-
-    provider: str
-    source: Source
-    models: Sequence[str]
-    """Known names; any other is passed on when `open_ended`."""
-    panel: Sequence[str]
-    """For the automatic panel, best first."""
-    prices: Callable[[str], Prices | None]
-    context_tokens: Callable[[str], int | None]
-    profile: Callable[[str], Profile]
-    """By model id."""
-    open_ended: bool = True
-    tier: int = 0
-    """The automatic panel takes the lowest tier that is there: 0 vendors, 1 servers on this machine, 2 embedded."""
-    listed: bool = True
-    """Shown in `/models`."""
 
 
 class Listed(Struct, frozen=True):
@@ -48,10 +40,14 @@ class Listed(Struct, frozen=True):
     id: str
     provider: str
     kind: str
-    """`model`, `fusion` or `alias`."""
+    """`model`, `fusion`, `route` or `alias`."""
     prices: Prices | None
     context_tokens: int | None
     description: str = ""
+    maker: str = "tritium"
+    capabilities: Capabilities = UNKNOWN
+    target: str | None = None
+    """What an alias is another name for."""
 
 
 class Catalog:
@@ -63,8 +59,10 @@ class Catalog:
         fusions: Mapping[str, FusionOptions],
         aliases: Mapping[str, str],
         keys_of: Mapping[str, str],
+        slugs: Slugs | None = None,
+        presets: Mapping[str, Preset] | None = None,
     ) -> None:
-        """`keys_of` says which environment variable would switch a provider on.
+        """`keys_of` says which environment variable would switch a provider on, `slugs` who serves which name.
 
         Raises:
             ConfigError: an alias leads back to itself, or a fusion would ask itself.
@@ -73,7 +71,8 @@ class Catalog:
         self._keys_of = keys_of
         self._aliases = dict(aliases)
         self._fusions = {name: Fusion(name, options, self) for name, options in fusions.items()}
-        self._upstreams: dict[str, Upstream] = {}
+        self._slugs = slugs or Slugs(self.shelves, {}, Policy())
+        self._presets = presets or {}
         for alias in self._aliases:
             self._follow(alias)
         for fusion in self._fusions:
@@ -88,7 +87,42 @@ class Catalog:
             UnknownModel: there is none; the message says what was probably meant, or how to switch the provider on.
         """
         name = self._follow(name)
-        return self._fusions.get(name) or self._upstreams.get(name) or self._upstream(name)
+        found = self._fusions.get(name) or self._slugs.find(name)
+        if found is None:
+            raise self._unknown(name)
+        return found
+
+    def prepared(self, request: ChatRequest) -> ChatRequest:
+        """The request with its preset put in, if it names one.
+
+        Raises:
+            InvalidRequest: there is no such preset, or it leaves the model open.
+        """
+        return with_preset(request, self._presets) if names_preset(request) else request
+
+    def route(self, request: ChatRequest) -> Model:
+        """The model that answers a request: the one it names, followed by its fallbacks.
+
+        Raises:
+            UnknownModel: one of its models is unknown.
+            InvalidRequest: its `models` or `provider` is wrong.
+        """
+        if "models" not in request.fields:
+            return self.resolve(request.model)
+        names = fallback_names(request)
+        models = [self.resolve(name) for name in names]
+        if read_preferences(request).across_models and all(isinstance(model, Balanced) for model in models):
+            pooled = [endpoint for model in models if isinstance(model, Balanced) for endpoint in model.endpoints]
+            models = [Balanced(models[0].id, pooled)]
+        return Fallback(models)
+
+    def is_alias(self, name: str) -> bool:
+        return name in self._aliases
+
+    def endpoints(self, name: str) -> Sequence[Endpoint]:
+        """Who serves that name; empty for a fusion and for a name that nobody serves."""
+        name = self._follow(name)
+        return () if name in self._fusions else self._slugs.endpoints(name)
 
     def _follow(self, name: str) -> str:
         seen = [name]
@@ -109,16 +143,6 @@ class Catalog:
             if member in self._fusions:
                 self._refuse_circle([*path, member])
 
-    def _upstream(self, name: str) -> Upstream:
-        provider, slash, model = name.partition("/")
-        shelf = self.shelves.get(provider)
-        if shelf is None or not slash or not model or not (shelf.open_ended or model in shelf.models):
-            raise self._unknown(name)
-        upstream = Upstream(name, provider=provider, name=model, source=shelf.source, prices=shelf.prices(model))
-        if model in shelf.models or len(self._upstreams) < _REMEMBERED:
-            self._upstreams[name] = upstream
-        return upstream
-
     def _unknown(self, name: str) -> UnknownModel:
         known = [row.id for row in self.listed()]
         hint = suggestion(name, known)
@@ -134,12 +158,41 @@ class Catalog:
     def listed(self) -> list[Listed]:
         """Everything that has a name of its own here."""
         rows = [
-            Listed(name, "tritium", "fusion", None, None, "A panel of models, fused into one answer.")
+            Listed(
+                name,
+                "tritium",
+                "fusion",
+                None,
+                None,
+                "A panel of models, fused into one answer.",
+                capabilities=FUSION,
+            )
             for name in self._fusions
         ]
         rows += [
-            Listed(name, "tritium", "alias", None, None, f"Another name for {target}.")
+            Listed(
+                name,
+                "tritium",
+                "alias",
+                None,
+                None,
+                f"Another name for {target}.",
+                capabilities=self.capabilities(target),
+                target=self._follow(target),
+            )
             for name, target in self._aliases.items()
+        ]
+        rows += [
+            Listed(
+                name,
+                "tritium",
+                "route",
+                None,
+                None,
+                f"Served by {', '.join(endpoints)}.",
+                capabilities=self.capabilities(endpoints[0]),
+            )
+            for name, endpoints in self._slugs.routes.items()
         ]
         for shelf in self.shelves.values():
             if shelf.listed:
@@ -150,10 +203,60 @@ class Catalog:
                         "model",
                         shelf.prices(model),
                         shelf.context_tokens(model),
+                        maker=shelf.profile(f"{shelf.provider}/{model}").maker,
+                        capabilities=shelf.capabilities(model),
                     )
                     for model in shelf.models
+                    if model not in shelf.embeddings
                 ]
         return rows
+
+    def listed_embeddings(self) -> list[Listed]:
+        """The models that are known to embed; any other name at a provider with embeddings is passed on too."""
+        return [
+            Listed(
+                f"{shelf.provider}/{model}",
+                shelf.provider,
+                "model",
+                shelf.embedding_prices(model),
+                shelf.context_tokens(model),
+                maker=shelf.profile(f"{shelf.provider}/{model}").maker,
+                capabilities=EMBEDDINGS,
+            )
+            for shelf in self.shelves.values()
+            if shelf.listed and shelf.vectors is not None
+            for model in shelf.embeddings
+        ]
+
+    def capabilities(self, name: str) -> Capabilities:
+        """What the model of that name can do, as far as is known."""
+        name = self._follow(name)
+        provider, _, model = name.partition("/")
+        shelf = self.shelves.get(provider)
+        if name in self._fusions:
+            return FUSION
+        return UNKNOWN if shelf is None else shelf.capabilities(model)
+
+    def vectors(self, name: str) -> VectorModel:
+        """The model of that name, for embeddings or reranking.
+
+        Raises:
+            UnknownModel: there is none.
+            InvalidRequest: there is, and it does neither.
+        """
+        name = self._follow(name)
+        provider, slash, model = name.partition("/")
+        shelf = self.shelves.get(provider)
+        if name in self._fusions or (shelf is not None and shelf.vectors is None):
+            raise InvalidRequest(
+                f"{name} answers chats only. Embeddings and reranking need a provider that has them, such as "
+                "openai/text-embedding-3-small or a server on this machine.",
+                param="model",
+            )
+        if shelf is None or not slash or not model or shelf.vectors is None:
+            raise self._unknown(name)
+        prices = shelf.embedding_prices(model)
+        return VectorModel(name, provider=provider, name=model, source=shelf.vectors, prices=prices)
 
     # ------------------------------------------------------------ for fusions
 
@@ -178,12 +281,15 @@ class Catalog:
         return []
 
     def cost_nanodollars(self, name: str, usage: Usage) -> int | None:
-        model = self.resolve(name)
-        return cost_nanodollars(usage, model.prices) if isinstance(model, Upstream) else None
+        """At the dearest of those who may serve it; None as soon as one's price is unknown."""
+        costs = [cost_nanodollars(usage, _prices(endpoint)) for endpoint in self.endpoints(name)]
+        known = [cost for cost in costs if cost is not None]
+        return max(known) if known and len(known) == len(costs) else None
 
 
-_REMEMBERED = 10_000
-"""Upstreams of unlisted names that are kept; a caller who invents names must not fill the memory."""
+def _prices(endpoint: Endpoint) -> Prices | None:
+    model = endpoint.model.model if isinstance(endpoint.model, Limited) else endpoint.model
+    return model.prices if isinstance(model, Upstream) else None
 
 
 def _different_makers_first(ranked: list[Profile]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tritium.cli import ask, chat, doctor, models, runs, serve
+from tritium.cli import ask, chat, doctor, keys, models, runs, serve
 from tritium.cli.exits import exit_code
 from tritium.cli.terminal import complain
 from tritium.errors import TritiumError
@@ -29,6 +29,7 @@ app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(runs.app, name="runs")
+app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,7 +62,7 @@ async def examine(path: Path | None, environment: Mapping[str, str] = os.environ
         return Checkup(False, "The configuration can't be used.", [], checks)
     detail = str(found) if found else "none; defaults are used"
     checks.append(Check("configuration", "file", "ok", detail))
-    checks += [_folder(config), _database(config)]
+    checks += [_folder(config), _database(config, environment)]
     embedded = _embedded(config, checks)
     servers = await _servers(config, rows, environment)
     checks += [*_keys(rows, environment), *_loopback(config, rows, servers)]
@@ -102,15 +103,17 @@ def _folder(config: Config) -> Check:
     return Check("configuration", "data folder", "ok", f"{folder}, {figures.size(free)} free{note}")
 
 
-def _database(config: Config) -> Check:
-    path = config.database_path
-    if not path.exists():
-        return Check("configuration", "database", "ok", f"{path}, made at the first question")
+def _database(config: Config, environment: Mapping[str, str]) -> Check:
     try:
-        Database.open(path, busy_seconds=1).close()
+        location = config.database_location(environment)
+        if isinstance(location, Path) and not location.exists():
+            return Check("configuration", "database", "ok", f"{location}, made at the first question")
+        with closing(Database.open(location, busy_seconds=1)) as database:
+            where = database.where
     except TritiumError as error:
         return Check("configuration", "database", "wrong", error.message, "Name another by `database` in the file.")
-    return Check("configuration", "database", "ok", f"{path}, {figures.size(path.stat().st_size)}")
+    size = f", {figures.size(location.stat().st_size)}" if isinstance(location, Path) else ""
+    return Check("configuration", "database", "ok", f"{where}{size}")
 
 
 def _embedded(config: Config, checks: list[Check]) -> list[InstalledModel]:
@@ -147,15 +150,28 @@ async def _servers(
         await transport.close()
 
 
+_BEST_KNOWN = frozenset(
+    ("openai", "anthropic", "gemini", "openrouter", "deepseek", "mistral", "groq", "together", "xai")
+)
+"""Listed also when they are off; the many others share a line."""
+
+
 def _keys(rows: Mapping[str, Vendor], environment: Mapping[str, str]) -> Iterator[Check]:
-    for row in rows.values():
+    others = []
+    for provider, row in rows.items():
         if not row.keys or row.loopback:
             continue
         name = next((each for each in row.keys if environment.get(each)), None)
-        if name is not None:
+        if name is not None and not row.needs:
             yield Check("providers", row.name, "ok", f"{name} is set")
-        else:
+        elif name is not None:
+            yield Check("providers", row.name, "missing", f"{name} is set, {' and '.join(row.needs)} is not")
+        elif provider in _BEST_KNOWN or row.own:
             yield Check("providers", row.name, "missing", f"{' or '.join(row.keys)} is not set")
+        else:
+            others.append(provider)
+    if others:
+        yield Check("providers", f"{len(others)} more", "missing", f"each has a key of its own: {', '.join(others)}")
 
 
 def _loopback(config: Config, rows: Mapping[str, Vendor], servers: Mapping[str, Sequence[str]]) -> Iterator[Check]:

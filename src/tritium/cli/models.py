@@ -155,3 +155,13 @@ def remove(
 
     shelf.remove(name.removeprefix("local/"), options.load(config).models_path)
     note(f"{name} is removed.")
+
+
+@app.command("update")
+def update(config: options.ConfigFile = None) -> None:
+    """Fetch the newest list prices; Tritium never does so by itself. A running server reads them at its next start."""
+    from tritium.catalog.price_update import NAME, update_prices
+    from tritium.cli.terminal import note
+
+    kept = options.load(config).data_path / NAME
+    note(f"The prices of {update_prices(kept):,} models are in {_file(kept)}.")

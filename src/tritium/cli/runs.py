@@ -115,7 +115,7 @@ def _stored(config: options.ConfigFile) -> Iterator[Runs]:
     from tritium.ledger.runs import Runs
     from tritium.storage.database import Database
 
-    database = Database.open(options.load(config).database_path)
+    database = Database.open(options.load(config).database_location())
     try:
         yield Runs(database)
     finally:

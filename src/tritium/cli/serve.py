@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,8 +14,9 @@ from tritium.cli import options
 if TYPE_CHECKING:
     import asyncio
     import socket
+    from multiprocessing.connection import Connection
 
-    from tritium.app import Running
+    from tritium.cli.workers import Order, Orders
     from tritium.config import Config
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -25,9 +27,18 @@ _GRACE_SECONDS = 5
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.", show_default="8484")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Processes that share the port. Each loads the embedded models for itself.",
+            show_default="1",
+        ),
+    ] = None,
     config: options.ConfigFile = None,
     allow_public: Annotated[
-        bool, typer.Option("--allow-public", help="Listen where other machines can reach it. There are no keys yet.")
+        bool, typer.Option("--allow-public", help="Let other machines in without keys, if there are none.")
     ] = False,
 ) -> None:
     """Serve the OpenAI-compatible API. Ctrl-C stops it."""
@@ -40,19 +51,74 @@ def serve(
         settings.server,
         host=settings.server.host if host is None else host,
         port=settings.server.port if port is None else port,
+        workers=settings.server.workers if workers is None else workers,
     )
-    _refuse_strangers(server.host, allow_public=allow_public)
-    with _listening(server.host, server.port) as listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(replace(settings, server=server), listener))
+    settings = replace(settings, server=server)
+    if server.host not in _LOOPBACK and not allow_public:
+        _refuse_strangers(settings)
+        # Also when the last key is deleted while it runs.
+        settings = replace(settings, accounts=replace(settings.accounts, require_key=True))
+    with _listening(server.host, server.port) as listener:
+        if server.workers > 1:
+            _serve_by_workers(settings, listener)
+            return
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings, listener, partial(_announce, listener), _stopped_by_signals))
 
 
-def _refuse_strangers(host: str, *, allow_public: bool) -> None:
+def _serve_by_workers(settings: Config, listener: socket.socket) -> None:
+    from tritium.cli.workers import Workers
+
+    code = Workers(settings.server.workers, work, (settings, listener), partial(_announce, listener)).run()
+    if code:
+        raise typer.Exit(code)
+
+
+def work(control: Connection, settings: Config, listener: socket.socket) -> None:
+    """All that a worker's process does; `control` leads to its parent."""
+    import asyncio
+    import sys
+
+    from tritium.cli.exits import exit_code
+    from tritium.cli.workers import Failed, Orders, Ready, ignore_interrupts
+    from tritium.errors import TritiumError
+
+    ignore_interrupts()
+    orders = Orders(control)
+
+    def ready(panel: Sequence[str]) -> None:
+        orders.say(Ready(list(panel)))
+
+    try:
+        with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings, listener, ready, partial(_stopped_by_orders, orders)))
+    except TritiumError as error:
+        orders.say(Failed(error.message, exit_code(error)))
+        sys.exit(exit_code(error))
+
+
+def _refuse_strangers(settings: Config) -> None:
+    """Others are let in only where they need a key.
+
+    Raises:
+        ConfigError: they would need none.
+    """
+    from tritium.accounts.key_table import KeyTable
     from tritium.errors import ConfigError
+    from tritium.storage.database import Database
 
-    if host not in _LOOPBACK and not allow_public:
+    if settings.accounts.require_key:
+        return
+    database = Database.open(settings.database_location())
+    try:
+        keys = KeyTable(database).any()
+    finally:
+        database.close()
+    if not keys:
         raise ConfigError(
-            f"Listening on {host!r} lets others in, and there are no keys yet: whoever reaches the port spends your "
-            "money. Say --allow-public if only people you trust can reach it, or leave --host out."
+            f"Listening on {settings.server.host!r} lets others in, and there are no keys yet: whoever reaches the "
+            "port spends your money. Make a key (tritium keys create NAME), leave --host out, or say --allow-public if "
+            "only people you trust can reach it."
         )
 
 
@@ -88,21 +154,30 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(settings: Config, listener: socket.socket) -> None:
+async def _serve(
+    settings: Config,
+    listener: socket.socket,
+    announce: Callable[[Sequence[str]], None],
+    stopped: Callable[[Any], AbstractContextManager[None]],
+) -> None:
+    """Until `stopped`, which sees to uvicorn's server being told to stop; `announce` is given the automatic panel."""
+    import asyncio
+
     import uvicorn
 
+    from tritium.api.lane import Lane, cut_off_the_slow
     from tritium.app import running
 
     class Server(uvicorn.Server):
         def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-            return _stopped_by_signals(self)
+            return stopped(self)
 
     async with running(settings) as up:
         application = up.application()
         server = Server(
             uvicorn.Config(
                 application,
-                http="httptools",
+                http=Lane,
                 ws="none",
                 lifespan="off",
                 log_level="warning",
@@ -112,8 +187,10 @@ async def _serve(settings: Config, listener: socket.socket) -> None:
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
-        _announce(up, listener)
+        announce(up.catalog.automatic_panel())
+        guard = asyncio.create_task(cut_off_the_slow(server.server_state.connections))
         await server.serve([listener])
+        guard.cancel()
         await application.drain()
 
 
@@ -137,7 +214,24 @@ def _stopped_by_signals(server: Any) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _announce(up: Running, listener: socket.socket) -> None:
+@contextmanager
+def _stopped_by_orders(orders: Orders, server: Any) -> Iterator[None]:
+    """The same for a worker: its parent says what a signal means. One of its own lets answers end, however often."""
+    import signal
+
+    def obey(order: Order) -> None:
+        server.force_exit = order == "hurry"
+        server.should_exit = True
+
+    before = signal.signal(signal.SIGTERM, lambda *_: obey("finish"))
+    orders.obeyed(obey)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _announce(listener: socket.socket, panel: Sequence[str]) -> None:
     """Where it is, how it is used, who is on."""
     from tritium.cli.terminal import one_line
 
@@ -147,7 +241,6 @@ def _announce(up: Running, listener: socket.socket) -> None:
     print(f"  curl {url}/chat/completions \\")
     print("    -H 'Content-Type: application/json' \\")
     print("""    -d '{"model": "tritium/fusion", "messages": [{"role": "user", "content": "Hello!"}]}'\n""")
-    panel = up.catalog.automatic_panel()
     if panel:
         print(f"tritium/fusion asks {', '.join(map(one_line, panel))}; `tritium models` lists who else is there.")
     else:

@@ -421,6 +421,7 @@ def _public(report: SeatReport) -> dict[str, object]:
         "maker": report.maker,
         "outcome": report.outcome,
         "error": report.error,
+        "status_code": report.status_code,
         "tokens": report.tokens,
         "cost_usd": report.cost_usd,
         "latency_ms": report.latency_ms,

@@ -40,6 +40,7 @@ TABLE = Table(
     Column("error", Text),
     Index("generations_by_age", "created_at", "id"),
     Index("generations_by_request", "request_id"),
+    Index("generations_by_caller", "caller", "created_at"),
 )
 
 
@@ -91,10 +92,10 @@ def _to_row(generation: Generation) -> dict[str, Any]:
         "id": generation.id,
         "request_id": generation.request_id,
         "created_at": generation.created_at,
-        "model": generation.model,
+        "model": _storable(generation.model),
         "provider": generation.provider,
         "role": generation.role,
-        "caller": generation.caller,
+        "caller": _storable(generation.caller),
         "outcome": generation.outcome,
         "finish_reason": _storable(generation.finish_reason),
         "streamed": generation.streamed,
@@ -142,5 +143,5 @@ def _from_row(row: RowMapping) -> Generation:
 
 
 def _storable(text: str | None) -> str | None:
-    """A provider's words without NUL, which PostgreSQL refuses: it shall not cost us the row."""
+    """A caller's or a provider's words without NUL, which PostgreSQL refuses: it shall not cost us the row."""
     return text.replace("\0", "") if text else text

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from sqlalchemy import BigInteger, Column, Connection, Double, Index, MetaData, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Double, Index, MetaData, Table, Text, exists, select
 
 from tritium.chat import Usage
 from tritium.errors import InvalidRequest, NotFound
+from tritium.ledger import generations
 from tritium.ledger.newest import newest
 from tritium.ledger.prices import cost_nanodollars
 from tritium.storage.database import Database, insert_new
@@ -99,13 +100,16 @@ class Runs:
             raise InvalidRequest(f"Several runs begin with {prefix!r}: {listed}{more}. Give more of the id.")
         return prefix if prefix in matches else matches[0]
 
-    def recent(self, limit: int = 50, before: str | None = None) -> list[RunSummary]:
-        """The newest first; `before` is the id of the last row of the page before.
+    def recent(self, limit: int = 50, before: str | None = None, *, caller: str | None = None) -> list[RunSummary]:
+        """The newest first; `before` is the id of the last row of the page before. With a `caller`, only its own.
 
         Raises:
             NotFound: there is no such row.
         """
         query = select(*(column for column in TABLE.c if column.name != "document"))
+        if caller is not None:
+            calls = generations.TABLE.c
+            query = query.where(exists().where(calls.request_id == TABLE.c.id, calls.caller == caller))
         with self._database.reading() as connection:
             return [RunSummary(**row) for row in newest(connection, TABLE, query, limit, before)]
 
@@ -136,7 +140,7 @@ def _to_row(run: StoredRun) -> dict[str, Any]:
     return {
         "id": run.id,
         "created_at": run.created_at,
-        "model": run.model,
+        "model": run.model.replace("\0", ""),
         "strategy": seen.decision.strategy,
         "outcome": seen.outcome,
         "cost_nanodollars": cost_nanodollars(Usage(cost_usd=seen.receipt.cost_usd), None),

@@ -18,7 +18,9 @@ from contextlib import suppress
 from msgspec import Struct
 
 from tritium.errors import StorageError
+from tritium.ledger import reservations
 from tritium.ledger.generations import Generations
+from tritium.ledger.reservations import Release, Reservation
 from tritium.ledger.runs import Runs, StoredRun
 from tritium.model import Generation
 from tritium.storage.database import Database
@@ -28,7 +30,7 @@ _LONGEST_RETRY_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
-_Row = Generation | StoredRun
+_Row = Generation | StoredRun | Reservation | Release
 
 
 class LedgerHealth(Struct, frozen=True):
@@ -116,6 +118,22 @@ class LedgerWriter:
             StorageError: the writer is closed.
         """
         self._take(StoredRun(run_id, created_at, model, document))
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Note that money is set aside for a call that begins.
+
+        Raises:
+            StorageError: the writer is closed.
+        """
+        self._take(reservation)
+
+    def release(self, call_id: str) -> None:
+        """Note that the call was settled; its generation has been taken already.
+
+        Raises:
+            StorageError: the writer is closed.
+        """
+        self._take(Release(call_id))
 
     def flush(self, timeout_seconds: float = 5.0) -> None:
         """Return once everything taken so far is committed: whoever reads now finds it.
@@ -275,6 +293,11 @@ class LedgerWriter:
         with self._database.writing() as connection:
             Generations.insert(connection, [row for row in rows if isinstance(row, Generation)])
             Runs.insert(connection, [row for row in rows if isinstance(row, StoredRun)])
+            reservations.keep(
+                connection,
+                [row for row in rows if isinstance(row, Reservation)],
+                [row for row in rows if isinstance(row, Release)],
+            )
 
     def _part(self, rows: list[_Row], error: Exception) -> None:
         """Halve until the row is alone that can't be written."""

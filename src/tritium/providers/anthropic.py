@@ -148,7 +148,8 @@ def _block(part: Part) -> dict[str, Any]:
     if isinstance(part, Media):
         return _cached(_media(part), part.cache_control)
     if isinstance(part, ToolUse):
-        return {"type": "tool_use", "id": _id(part.id), "name": part.name, "input": part.arguments}
+        use = {"type": "tool_use", "id": _id(part.id), "name": part.name, "input": part.arguments}
+        return _cached(use, part.cache_control)
     if isinstance(part, ToolResult):
         return _tool_result(part)
     if part.data is not None:
@@ -163,9 +164,15 @@ def _cached(block: dict[str, Any], cache_control: dict[str, Any] | None) -> dict
 
 
 def _tool_result(part: ToolResult) -> dict[str, Any]:
+    """A mark for caching must be on the result itself; inside one it draws a 400."""
     block: dict[str, Any] = {"type": "tool_result", "tool_use_id": _id(part.id)}
-    if part.content:
-        block["content"] = [_block(each) for each in part.content]
+    inner = [_block(each) for each in part.content]
+    for each in inner:
+        _cached(block, each.pop("cache_control", None))
+    if inner:
+        block["content"] = inner
+    if part.failed:
+        block["is_error"] = True
     return block
 
 

@@ -5,6 +5,8 @@ Format read: OpenAI's `tools` and `tool_choice`. A tool that isn't a function is
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -12,6 +14,9 @@ from msgspec import Struct
 
 from tritium.chat import ChatRequest
 from tritium.errors import InvalidRequest
+
+_ANTHROPICS = re.compile(r"[a-z_]+_20\d{6}")
+"""The types of tools that Anthropic's API has built in carry their date."""
 
 
 class Function(Struct):
@@ -56,6 +61,22 @@ def read_offer(request: ChatRequest) -> Offer:
             raise InvalidRequest(f"Invalid function: {error}.", param=f"tools[{place}]") from None
         functions.append(function)
     return Offer(functions, others, *_choice(request.body.tool_choice))
+
+
+def refuse_anthropics(tools: Iterable[dict[str, Any]], whose: str) -> None:
+    """Refuse what only Anthropic's API has built in; `whose` says what it was asked of.
+
+    Raises:
+        InvalidRequest: one of the tools is such a one.
+    """
+    for place, tool in enumerate(tools):
+        kind = tool.get("type")
+        if isinstance(kind, str) and _ANTHROPICS.fullmatch(kind):
+            raise InvalidRequest(
+                f"The tool type {kind!r} is built into Anthropic's API, and {whose} has no such tool. Describe it "
+                "yourself by a name and a schema, or ask a model of an Anthropic provider.",
+                param=f"tools[{place}].type",
+            )
 
 
 class _Named(Struct):

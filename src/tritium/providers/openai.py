@@ -13,10 +13,14 @@ from msgspec import Raw, Struct
 
 from tritium.chat import ChatRequest, Chunk, read_answer
 from tritium.errors import UpstreamUnavailable
+from tritium.providers.plain import plain_messages, plain_tools
 from tritium.providers.wire import Quirks, Reader, WireRequest, error_for_status
 
 _OURS = ("fusion",)
 _OPENROUTERS = ("plugins", "provider", "models", "route", "transforms", "session_id", "trace", "usage", "preset")
+_EXTENSIONS = ("reasoning", "cache_control")
+"""OpenRouter's, too, and taken over by other dialects' requests; OpenAI answers them with a 400."""
+
 _INCLUDE_USAGE = Raw(b'{"include_usage":true}')
 _TRUE, _FALSE = Raw(b"true"), Raw(b"false")
 _encode = msgspec.json.Encoder().encode
@@ -27,7 +31,7 @@ class OpenAIFormat:
 
     def __init__(self, quirks: Quirks | None = None) -> None:
         self.quirks = quirks or Quirks()
-        unknown = () if self.quirks.openrouter_fields else _OPENROUTERS
+        unknown = () if self.quirks.openrouter_fields else (*_OPENROUTERS, *_EXTENSIONS)
         self._dropped = (*_OURS, *unknown, *self.quirks.drop)
 
     def to_wire(self, request: ChatRequest, model: str, *, streaming: bool, key: str | None) -> WireRequest:
@@ -40,8 +44,14 @@ class OpenAIFormat:
         if streaming and self.quirks.stream_options:
             fields["stream_options"] = _INCLUDE_USAGE
         self._name_output_cap(fields)
+        if not self.quirks.openrouter_fields:
+            fields["messages"] = plain_messages(fields["messages"], reasoning_content=self.quirks.reasoning_content)
+            if "tools" in fields:
+                fields["tools"] = plain_tools(fields["tools"])
         if not self.quirks.developer_role and b'"developer"' in bytes(fields["messages"]):
             fields["messages"] = _without_developer(fields["messages"])
+        if self.quirks.marks_prefill and request.body.messages[-1].role == "assistant":
+            fields["messages"] = _marked(fields["messages"])
         headers = ((b"authorization", b"Bearer " + key.encode()),) if key else ()
         return WireRequest("/chat/completions", headers, _encode(fields))
 
@@ -135,4 +145,12 @@ def _without_developer(messages: Raw) -> Raw:
     for message in decoded:
         if bytes(message["role"]).strip() == b'"developer"':
             message["role"] = Raw(b'"system"')
+    return Raw(_encode(decoded))
+
+
+def _marked(messages: Raw) -> Raw:
+    """The same messages, the last one marked as the beginning of an answer; one that calls tools is none."""
+    decoded = msgspec.json.decode(messages, type=list[dict[str, Raw]])
+    if "tool_calls" not in decoded[-1]:
+        decoded[-1]["prefix"] = _TRUE
     return Raw(_encode(decoded))

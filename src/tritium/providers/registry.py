@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from tritium.closed import closed
 from tritium.config import Config, Provider
 from tritium.errors import ConfigError
+from tritium.providers.keys import read_keys
 from tritium.providers.transport import Target
 from tritium.providers.wire import Quirks
 
@@ -23,6 +25,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     base_url: str
+    """May hold `${NAME}`, filled in from the environment."""
     format: Literal["openai", "anthropic", "gemini"] = "openai"
     keys: tuple[str, ...] = ()
     """Environment variables that may hold the key, in order."""
@@ -32,6 +35,12 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     """The vendor's id in the price catalogue."""
     panel: tuple[str, ...] = ()
     quirks: Quirks = Quirks()
+    embeddings: tuple[str, ...] = ()
+    """Models that embed, for `/embeddings/models`; any other name is passed on too."""
+    embeddings_url: str | None = None
+    """Where it embeds, if that isn't `/embeddings` under its base URL."""
+    rerank_url: str | None = None
+    """Where it reranks, if that isn't `/rerank` under its base URL."""
     loopback: bool = False
     """A server on this machine: no key needed, found by asking."""
     models: tuple[str, ...] = ()
@@ -42,10 +51,19 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     between_bytes_seconds: float = 120.0
     own: bool = False
     """Named in the user's configuration."""
+    made_up: bool = False
+    """Of the user's own invention: the registry doesn't have it."""
+    authors: tuple[str, ...] = ()
+    """What OpenRouter calls the maker of its models, where that isn't the row's own name."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Environment variables that its address still lacks."""
+        return tuple(_PLACE.findall(self.base_url))
 
     def key(self, environment: Mapping[str, str]) -> str | None:
-        """The key's value, from the first variable that has one; a line break after it is not part of it."""
-        return next(filter(None, (environment.get(name, "").strip() for name in self.keys)), None)
+        """The key's value, the first where there are several: see `read_keys`."""
+        return next(iter(read_keys(self.keys, environment)), None)
 
 
 def vendors(config: Config, environment: Mapping[str, str]) -> dict[str, Vendor]:
@@ -56,7 +74,7 @@ def vendors(config: Config, environment: Mapping[str, str]) -> dict[str, Vendor]
     """
     text = files("tritium.providers").joinpath("registry.toml").read_text("utf-8")
     rows = closed(dict[str, Vendor], tomllib.loads(text), where="registry.toml", error=ConfigError)
-    rows = {name: _moved(row, environment) for name, row in rows.items()}
+    rows = {name: _moved(_filled_in(row, environment), environment) for name, row in rows.items()}
     for name, own in config.providers.items():
         if not own.enabled:
             rows.pop(name, None)
@@ -65,14 +83,37 @@ def vendors(config: Config, environment: Mapping[str, str]) -> dict[str, Vendor]
     return rows
 
 
+_PLACE = re.compile(r"\$\{(\w+)\}")
+
+
+def _filled_in(row: Vendor, environment: Mapping[str, str]) -> Vendor:
+    """An account, a region or a host put into the row's address, where the environment has it.
+
+    Raises:
+        ConfigError: the address is none then.
+    """
+    names = row.needs
+    after = row.base_url.rpartition("}")[2]  # some write it into the variable already
+    values = {name: environment.get(name, "").strip().rstrip("/").removesuffix(after) for name in names}
+    if not names or not all(values.values()):
+        return row
+    base_url = _PLACE.sub(lambda place: values[place.group(1)], row.base_url)
+    try:
+        Target.parse(base_url := base_url if "//" in base_url else f"https://{base_url}")
+    except ValueError as error:
+        raise ConfigError(f"{' or '.join(names)} makes no address for {row.name}: {error}.") from None
+    return replace(row, base_url=base_url)
+
+
 def _laid_over(name: str, own: Provider, row: Vendor | None) -> Vendor:
     if row is None:
         if own.base_url is None:
             raise ConfigError(f"providers.{name} needs a base_url: it is not in the registry.")
-        row = Vendor(name=name, base_url=own.base_url, format=own.format or "openai")
+        row = Vendor(name=name, base_url=own.base_url, format=own.format or "openai", made_up=True)
     base_url = (own.base_url or row.base_url).rstrip("/")
     try:
-        Target.parse(base_url)
+        if own.base_url is not None:
+            Target.parse(base_url)
     except ValueError as error:
         raise ConfigError(f"providers.{name}.base_url is no http(s) address: {error}.") from None
     return replace(

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import math
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from types import TracebackType
+from typing import Any, TypeVar
 
 from tritium import __version__
 from tritium.chat import ChatRequest, Chunk
 from tritium.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from tritium.model import Call
+from tritium.providers.keys import KeyRing
 from tritium.providers.sse import Event, EventDecoder, EventTooLarge
 from tritium.providers.transport import (
     ConnectTimeout,
@@ -29,6 +31,8 @@ _COMMON = ((b"content-type", b"application/json"), (b"user-agent", b"tritium/" +
 _ERROR_BODY_BYTES = 65_536
 _LAST_BYTES_SECONDS = 0.2
 
+T = TypeVar("T")
+
 
 class HttpSource:
     """One provider's endpoint."""
@@ -43,9 +47,12 @@ class HttpSource:
         transport: Transport,
         timeouts: Timeouts,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        spare_keys: Sequence[str] = (),
     ) -> None:
+        """`spare_keys` take turns with `key`."""
         self.provider = provider
         self.key = key
+        self.ring = KeyRing((key, *spare_keys)) if key and spare_keys else None
         self.wire = wire
         self.transport = transport
         self.timeouts = timeouts
@@ -61,7 +68,25 @@ class HttpSource:
 
     def redacted(self, message: str) -> str:
         """What the provider says, without the key, should it repeat it."""
-        return message.replace(self.key, "[key]") if self.key else message
+        for key in self.ring.keys if self.ring is not None else filter(None, (self.key,)):
+            message = message.replace(key, "[key]")
+        return message
+
+    async def refused(self, reply: Reply, key: str | None = None) -> UpstreamError:
+        """What an answer other than 200 means, also for the key it was asked with."""
+        try:
+            body = await reply.body(_ERROR_BODY_BYTES)
+        except TransportError:
+            body = b""
+        told = self.wire.error_message(body)
+        message = self.redacted(told or body.decode("utf-8", "replace").strip() or "no reason given")
+        if not told:
+            message = message[:200]  # somebody's page; cut only now, so that no half of a key is left at the end
+        retry_after_seconds = _seconds(reply.header(b"retry-after"))
+        error = error_for_status(self.provider, reply.status, message, retry_after_seconds)
+        if self.ring is not None and key is not None:
+            error.another_key = self.ring.refused(key, reply.status, retry_after_seconds)
+        return error
 
     def open(self, request: ChatRequest, model: str, call: Call) -> _HttpAnswer:  # noqa: ARG002 - a Source's signature
         return _HttpAnswer(self, request, model)
@@ -70,7 +95,18 @@ class HttpSource:
 class _HttpAnswer:
     """One exchange: opened when the provider's status is in, read chunk by chunk, its socket given back or closed."""
 
-    __slots__ = ("_events", "_model", "_reader", "_reply", "_request", "_source", "_waiting", "_whole")
+    __slots__ = (
+        "_ends_at",
+        "_events",
+        "_key",
+        "_model",
+        "_reader",
+        "_reply",
+        "_request",
+        "_source",
+        "_waiting",
+        "_whole",
+    )
 
     def __init__(self, source: HttpSource, request: ChatRequest, model: str) -> None:
         self._source = source
@@ -79,11 +115,20 @@ class _HttpAnswer:
         self._reply: Reply | None = None
         self._waiting: deque[Event] = deque()
         self._whole = not request.streaming
+        self._key = source.key if source.ring is None else source.ring.take()
+        self._ends_at: float | None = None
 
     async def __aenter__(self) -> AsyncIterator[Chunk]:
+        total_seconds = self._source.timeouts.total_seconds
+        if total_seconds is None:
+            return await self._open()
+        self._ends_at = asyncio.get_running_loop().time() + total_seconds
+        return await self._in_time(self._open())
+
+    async def _open(self) -> AsyncIterator[Chunk]:
         source = self._source
         path, headers, body = source.wire.to_wire(
-            self._request, self._model, streaming=self._request.streaming, key=source.key
+            self._request, self._model, streaming=self._request.streaming, key=self._key
         )
         try:
             reply = await source.transport.request(
@@ -91,7 +136,7 @@ class _HttpAnswer:
             )
             self._reply = reply
             if reply.status != 200:
-                raise await self._refused(reply)  # noqa: TRY301 - the reply is closed below, whatever failed
+                raise await source.refused(reply, self._key)  # noqa: TRY301 - the reply is closed below, whatever failed
             # A server that doesn't stream answers JSON all the same; and some that were not asked to, do.
             content_type = reply.header(b"content-type") or b""
             self._whole = b"event-stream" not in content_type and (self._whole or b"json" in content_type)
@@ -99,7 +144,7 @@ class _HttpAnswer:
             if self._reply is not None:
                 self._reply.close()
             if isinstance(error, TransportError):
-                raise _unreachable(source.provider, error) from error
+                raise unreachable(source.provider, error) from error
             if isinstance(error, ValueError):  # a header or an address of the configuration that can't be sent
                 raise UpstreamUnavailable(f"{source.provider}: {error}.", provider=source.provider) from error
             raise
@@ -112,10 +157,10 @@ class _HttpAnswer:
 
     async def __anext__(self) -> Chunk:
         try:
-            return await self._next()
+            return await (self._next() if self._ends_at is None else self._in_time(self._next()))
         except TransportError as error:
             if self._whole or not self._reader.done:
-                raise _unreachable(self._source.provider, error) from error
+                raise unreachable(self._source.provider, error) from error
             raise StopAsyncIteration from None  # the answer was whole; only its connection did not end as it should
         except UpstreamError as error:
             error.message = self._source.redacted(error.message)
@@ -123,6 +168,17 @@ class _HttpAnswer:
             raise
         except EventTooLarge as error:
             raise UpstreamUnavailable(f"{self._source.provider}: {error}", provider=self._source.provider) from error
+
+    async def _in_time(self, step: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout_at(self._ends_at):
+                return await step
+        except TimeoutError as error:
+            source = self._source
+            raise UpstreamTimeout(
+                f"{source.provider} did not finish within {source.timeouts.total_seconds:g} s (total_seconds).",
+                provider=source.provider,
+            ) from error
 
     async def _next(self) -> Chunk:
         reply = self._reply
@@ -157,18 +213,6 @@ class _HttpAnswer:
         if self._reply is not None:
             self._reply.close()
 
-    async def _refused(self, reply: Reply) -> UpstreamError:
-        try:
-            body = await reply.body(_ERROR_BODY_BYTES)
-        except TransportError:
-            body = b""
-        source = self._source
-        told = source.wire.error_message(body)
-        message = source.redacted(told or body.decode("utf-8", "replace").strip() or "no reason given")
-        if not told:
-            message = message[:200]  # somebody's page; cut only now, so that no half of a key is left at the end
-        return error_for_status(source.provider, reply.status, message, _seconds(reply.header(b"retry-after")))
-
 
 async def _let_end(reply: Reply) -> None:
     """The answer's last word is said; the response's own end mostly comes with it, and frees the socket for another.
@@ -190,6 +234,7 @@ def _seconds(value: bytes | None) -> float | None:
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
-def _unreachable(provider: str, error: TransportError) -> UpstreamError:
+def unreachable(provider: str, error: TransportError) -> UpstreamError:
+    """No answer at all, or not the whole of it."""
     kind = UpstreamTimeout if isinstance(error, ConnectTimeout | ReadTimeout) else UpstreamUnavailable
     return kind(f"{provider}: {error}", provider=provider)

@@ -77,6 +77,8 @@ class Timeouts:
     """From the request sent until the whole response head is in; a thinking model is silent for minutes."""
     between_bytes_seconds: float = 120
     """For the next bytes of the body."""
+    total_seconds: float | None = None
+    """From the request to its last byte; whoever reads the answer keeps it, not the transport."""
 
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")

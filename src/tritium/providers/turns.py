@@ -1,7 +1,8 @@
 """A chat as alternating turns, for dialects that are stricter than OpenAI's about who speaks when.
 
 Invariant: the first turn is the user's, roles alternate, no turn and no text is empty, tool calls keep ids and order.
-Format read: OpenAI's chat messages, with OpenRouter's `cache_control`, `video_url` and `reasoning_details`.
+Format read: OpenAI's chat messages, with OpenRouter's `cache_control`, `video_url` and `reasoning_details`, and
+Anthropic's `is_error`.
 """
 
 from __future__ import annotations
@@ -60,12 +61,14 @@ class ToolUse(Struct, frozen=True):
     name: str
     arguments: dict[str, Any]
     signature: str | None = None
+    cache_control: dict[str, Any] | None = None
 
 
 class ToolResult(Struct, frozen=True):
     id: str
     name: str
     content: list[Text | Media]
+    failed: bool = False
 
 
 Part: TypeAlias = Text | Media | ToolUse | ToolResult | Thought
@@ -111,7 +114,8 @@ def read_turns(request: ChatRequest, vendor: str, *, thought_format: str) -> Con
         elif message.role in ("tool", "function"):
             call_id = message.tool_call_id or _legacy_id(message.name)
             name = names.get(call_id) or message.name or "function"
-            conversation.add("user", [ToolResult(call_id, name, _content(message, where, vendor))])
+            result = ToolResult(call_id, name, _content(message, where, vendor), message.is_error is True)
+            conversation.add("user", [result])
         elif message.role == "user":
             conversation.add("user", [*_content(message, where, vendor)])
         else:
@@ -174,6 +178,7 @@ class _Call(Struct):
     id: str | None = None
     extra_content: dict[str, Any] | None = None
     """Where Google's own OpenAI dialect keeps a call's signature."""
+    cache_control: dict[str, Any] | None = None
 
 
 class _Message(Struct):
@@ -184,6 +189,8 @@ class _Message(Struct):
     tool_call_id: str | None = None
     function_call: _Function | None = None
     reasoning_details: list[Detail] | None = None
+    is_error: bool | None = None
+    """Of a tool's message, as Anthropic's dialect has it: what it says is what went wrong."""
 
 
 _decode_messages = msgspec.json.Decoder(list[_Message]).decode
@@ -257,7 +264,13 @@ def _media_type(path: str, kind: Literal["image", "file", "video"]) -> str:
 
 def _calls(message: _Message) -> list[ToolUse]:
     calls = [
-        ToolUse(call.id or _legacy_id(call.function.name), call.function.name, _arguments(call), _signature(call))
+        ToolUse(
+            call.id or _legacy_id(call.function.name),
+            call.function.name,
+            _arguments(call),
+            _signature(call),
+            call.cache_control,
+        )
         for call in message.tool_calls or ()
     ]
     if message.function_call is not None:  # OpenAI's form before tools; at most one a message

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from tritium.chat import ChatRequest, Chunk, ToolCall, Usage
 from tritium.errors import TritiumError
@@ -34,18 +34,40 @@ class Source(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Whoever wants to know how the calls of a model went."""
+
+    def settled(self, row: Generation, error: BaseException | None) -> None:
+        """One is over; `error` is what ended it early."""
+        ...
+
+
 class Upstream:
     """A provider's model. `id` is what callers say, `name` what the provider is told."""
 
-    def __init__(self, model_id: str, *, provider: str, name: str, source: Source, prices: Prices | None) -> None:
+    def __init__(
+        self,
+        model_id: str,
+        *,
+        provider: str,
+        name: str,
+        source: Source,
+        prices: Prices | None,
+        watch: Watch | None = None,
+    ) -> None:
         self.id = model_id
         self.provider = provider
         self.name = name
         self.source = source
         self.prices = prices
+        self.watch = watch
 
     def answer(self, request: ChatRequest, call: Call) -> _Settled:
         return _Settled(self, request, call)
+
+    def price(self, usage: Usage) -> int | None:
+        """What so many tokens cost, in nano-dollars."""
+        return cost_nanodollars(usage, self.prices)
 
 
 class _Settled:
@@ -58,6 +80,7 @@ class _Settled:
         "_ended",
         "_finish_reason",
         "_first_token_at",
+        "_hold",
         "_inner",
         "_opened",
         "_request",
@@ -76,10 +99,14 @@ class _Settled:
         self._finish_reason: str | None = None
         self._first_token_at: float | None = None
         self._usage: Usage | None = None
+        self._hold: Any = None
 
     async def __aenter__(self) -> AsyncIterator[Chunk]:
         self._started = time.perf_counter()
+        upstream, call = self._upstream, self._call
         try:
+            if call.permit is not None:
+                self._hold = call.permit.hold(call, upstream.id, upstream.provider, self._request, upstream.price)
             self._chunks = await self._inner.__aenter__()
         except BaseException as error:
             self._settle(error)
@@ -125,26 +152,30 @@ class _Settled:
         refused = outcome == "failed" and not self._opened and isinstance(error, TritiumError)
         usage = self._usage or (Usage() if refused else self._estimate())
         upstream, call = self._upstream, self._call
-        call.recorder.generation(
-            Generation(
-                id=call.id,
-                request_id=call.request_id,
-                model=upstream.id,
-                provider=upstream.provider,
-                role=call.role,
-                created_at=time.time() - (now - self._started),
-                usage=usage,
-                # A call its provider refused is known to cost nothing, whatever the price.
-                cost_nanodollars=0 if refused else cost_nanodollars(usage, upstream.prices),
-                outcome=outcome,
-                finish_reason=self._finish_reason,
-                streamed=self._request.streaming,
-                first_token_ms=(self._first_token_at - self._started) * 1e3 if self._first_token_at else None,
-                latency_ms=(now - self._started) * 1e3,
-                error=str(error) or type(error).__name__ if error is not None else None,
-                caller=call.caller,
-            )
+        row = Generation(
+            id=call.id,
+            request_id=call.request_id,
+            model=upstream.id,
+            provider=upstream.provider,
+            role=call.role,
+            created_at=time.time() - (now - self._started),
+            usage=usage,
+            # A call its provider refused is known to cost nothing, whatever the price.
+            cost_nanodollars=0 if refused else cost_nanodollars(usage, upstream.prices),
+            outcome=outcome,
+            finish_reason=self._finish_reason,
+            streamed=self._request.streaming,
+            first_token_ms=(self._first_token_at - self._started) * 1e3 if self._first_token_at else None,
+            latency_ms=(now - self._started) * 1e3,
+            error=str(error) or type(error).__name__ if error is not None else None,
+            caller=call.caller,
+            status=200 if error is None else _status(error),
         )
+        call.recorder.generation(row)
+        if self._hold is not None and call.permit is not None:
+            call.permit.settle(self._hold, row)
+        if upstream.watch is not None:
+            upstream.watch.settled(row, error)
 
     def _outcome(self, error: BaseException | None) -> Outcome:
         if error is None:
@@ -163,6 +194,13 @@ class _Settled:
             output=-(-self._characters // CHARACTERS_PER_TOKEN),
             estimated=True,
         )
+
+
+def _status(error: BaseException) -> int | None:
+    """None for one that has nothing to do with HTTP, as a cancellation."""
+    if not isinstance(error, TritiumError):
+        return None
+    return getattr(error, "upstream_status", None) or error.http_status
 
 
 def _length(call: ToolCall) -> int:

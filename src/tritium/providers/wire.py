@@ -22,14 +22,20 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
 
     max_tokens: str = "max_tokens"
     """The vendor's name for the output cap."""
+    top_n: str = "top_n"
+    """The vendor's name for how many results a rerank gives."""
     stream_options: bool = True
     """Takes `stream_options: {include_usage: true}`."""
     developer_role: bool = False
     """Knows the `developer` role; others get `system`."""
+    marks_prefill: bool = False
+    """Wants `prefix: true` on a last message of the assistant's, which it is to continue."""
     drop: tuple[str, ...] = ()
     """Fields the vendor answers with a 400."""
     openrouter_fields: bool = False
-    """Understands OpenRouter's own fields (`provider`, `plugins`, `models`, ...)."""
+    """Understands OpenRouter's own fields (`provider`, `plugins`, `models`, `reasoning`, ...)."""
+    reasoning_content: bool = False
+    """Wants its thoughts back with the next turn, under this name."""
 
 
 class WireRequest(NamedTuple):

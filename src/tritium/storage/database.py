@@ -23,6 +23,8 @@ from tritium.storage import schema
 from tritium.storage.faults import explained, is_busy
 
 _BUSY_POLL_SECONDS = 0.01
+_CONNECT_SECONDS = "10"
+"""For each address of a server's name; the driver itself would wait for minutes. `?connect_timeout=` says otherwise."""
 
 
 class Database:
@@ -50,7 +52,7 @@ class Database:
         if embedded:
             database = cls(_sqlite_engine(url, busy_seconds), _prepared_file(url))
         else:
-            database = cls(_server_engine(url), url.render_as_string(hide_password=True))
+            database = cls(_server_engine(url), _shown(url))
         try:
             if embedded:
                 database._adopt_file(busy_seconds)
@@ -59,6 +61,11 @@ class Database:
             database.close()
             raise
         return database
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it is a file of this machine's, and not a server."""
+        return self.engine.dialect.name == "sqlite"
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -169,7 +176,16 @@ def _address(location: str | Path) -> URL:
         raise StorageError(
             "The database's address can't be read. Write a path, 'sqlite:///FILE' or 'postgresql://USER@HOST/NAME'."
         ) from None
-    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+    if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+        return url
+    hidden = url.query.get("password")
+    if isinstance(hidden, str):  # to where it is left out of what is shown
+        url = url.difference_update_query(["password"]).set(password=hidden)
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _shown(url: URL) -> str:
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def _prepared_file(url: URL) -> str:
@@ -203,12 +219,14 @@ def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
 
 
 def _server_engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        url = url.update_query_dict({"connect_timeout": _CONNECT_SECONDS, **url.query})
     try:
         return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     except (ImportError, ArgumentError) as error:
         raise StorageError(
-            f"No driver for the database {url.render_as_string(hide_password=True)!r}: {error}. "
-            "Install it ('psycopg[binary]' for PostgreSQL), or use a SQLite file."
+            f"No driver for the database {_shown(url)!r}: {error}. "
+            "Install it (for PostgreSQL: pip install 'tritium[postgres]'), or use a SQLite file."
         ) from None
 
 

@@ -11,6 +11,9 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from tritium.errors import StorageError
 
+_LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code for a `lock_timeout` that has passed."""
+
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
@@ -41,6 +44,8 @@ def _is_of_the_data(error: DBAPIError) -> bool:
 
 def _explanation(error: DBAPIError, where: str) -> str:
     database = f"The database {where!r}"
+    if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+        return f"{database} is locked by another process. Wait for it, or end it."
     match _sqlite_code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"{database} is locked by another process. Wait for it, or end it."

@@ -70,7 +70,7 @@ def test_the_family_is_the_maker_on_a_server_that_hosts_many():
 
     makers = [names.profile(f"ollama/{model}").maker for model in ("llama3:8b", "llama3:70b", "qwen2.5:7b", "42")]
 
-    assert makers == ["llama", "llama", "qwen", "ollama"]
+    assert makers == ["meta", "meta", "alibaba", "ollama"]
 
 
 def test_the_maker_in_a_models_name_is_the_maker():
@@ -91,7 +91,7 @@ def test_the_first_on_a_panel_is_the_strongest_and_a_stranger_the_weakest():
 
 
 def price_of(names: Catalog, model: str) -> Prices | None:
-    return names.resolve(model).prices  # type: ignore[union-attr]
+    return names.endpoints(model)[0].model.prices  # type: ignore[attr-defined]
 
 
 def test_a_price_is_the_users_own_else_free_on_this_machine_else_the_books_else_unknown():
@@ -153,7 +153,7 @@ def test_the_name_of_a_fusion_can_become_an_alias_and_that_of_an_alias_a_fusion(
 @pytest.mark.parametrize(
     ("models", "message"),
     [
-        ({"a": {}}, 'models."a".kind is None; it must be "fusion" or "alias".'),
+        ({"a": {}}, 'models."a".kind is None; it must be "fusion", "route" or "alias".'),
         ({"a": {"kind": "router"}}, "models.\"a\".kind is 'router'"),
         ({"a": {"kind": "alias"}}, 'models."a": an alias has one key, target = "some/model".'),
         ({"a": {"kind": "alias", "target": "tritium/fusion", "x": 1}}, "an alias has one key"),

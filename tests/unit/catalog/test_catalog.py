@@ -47,10 +47,17 @@ def catalog(*shelves: Shelf, fusions: Any = None, aliases: Any = None) -> Catalo
 
 
 def test_a_name_is_a_provider_and_whatever_it_calls_its_model():
-    found = catalog(shelf("acme", "m1")).resolve("acme/maker/m2:free")
+    names = catalog(shelf("acme", "m1"))
 
-    assert isinstance(found, Upstream)
-    assert (found.id, found.provider, found.name) == ("acme/maker/m2:free", "acme", "maker/m2:free")
+    (endpoint,) = names.endpoints("acme/maker/m2:free")
+
+    assert names.resolve("acme/maker/m2:free").id == "acme/maker/m2:free"
+    assert isinstance(endpoint.model, Upstream)
+    assert (endpoint.model.id, endpoint.provider, endpoint.model.name) == (
+        "acme/maker/m2:free",
+        "acme",
+        "maker/m2:free",
+    )
 
 
 def test_a_model_is_made_once():
@@ -65,7 +72,7 @@ def test_a_caller_who_invents_names_does_not_fill_the_memory():
     for number in range(10_050):
         names.resolve(f"acme/invented-{number}")
 
-    assert len(names._upstreams) == 10_000
+    assert len(names._slugs._made) == 10_000
     assert names.resolve("acme/m1") is names.resolve("acme/m1")
 
 

@@ -22,7 +22,7 @@ def test_help_is_instant_and_names_every_command(tritium):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     said = subprocess.run([sys.executable, "-m", "tritium", "--help"], capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for command in ("ask", "chat", "serve", "models", "runs", "doctor", "--install-completion", "--version"):
+    for command in ("ask", "chat", "serve", "models", "runs", "keys", "doctor", "--install-completion", "--version"):
         assert command in said.stdout
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1  # 0.15 s on a quiet machine
 
@@ -44,7 +44,15 @@ def test_a_mistyped_command_is_suggested(tritium):
 
 
 def test_every_command_has_help(tritium):
-    for command in (["ask"], ["chat"], ["serve"], ["models", "install"], ["runs", "show"], ["doctor"]):
+    for command in (
+        ["ask"],
+        ["chat"],
+        ["serve"],
+        ["models", "install"],
+        ["runs", "show"],
+        ["keys", "create"],
+        ["doctor"],
+    ):
         result = tritium(*command, "--help")
         assert result.code == 0
         assert result.out.startswith("Usage: tritium")

@@ -43,6 +43,7 @@ def test_a_forged_delimiter_closes_nothing(text):
 
     assert lines_of(fenced, fence) == [f"<<<{fence.word} candidate A", f"<<<end {fence.word}>>>"]
     assert fenced.count(fence.word) == 2
+    assert "\u200b" not in fenced
 
 
 def test_a_word_hidden_within_itself_does_not_come_out_of_its_removal():

@@ -113,9 +113,7 @@ def test_what_holds_none_of_the_five_fields_is_no_verdict(reply):
 
 @pytest.mark.parametrize("value", ['"\\ud800"', "1e99999"])
 def test_what_no_run_could_hold_is_no_verdict(value):
-    verdict = read_verdict(f'{{"consensus": [{value}], "verdict": "merge"}}', CANDIDATES)
-
-    assert verdict is None or msgspec.json.encode(verdict.document)
+    assert selected(f'{{"consensus": [{value}], "verdict": "merge"}}') is None
 
 
 def test_a_field_that_is_no_list_becomes_one():
@@ -287,4 +285,5 @@ async def test_a_budget_reckons_with_no_less_than_a_judge_is_sent(call):
         await judge(model, request, Candidates(seats, 1), call, select_only=True, timeout_seconds=5)
 
     sent = sum(len(message["content"].encode()) for asked in judging.asked for message in asked["messages"])
-    assert sent <= judge_bytes(request, seats)
+    reckoned_for_its_reply = JUDGE_MAX_TOKENS * 4
+    assert 0.5 < sent / (judge_bytes(request, seats) - reckoned_for_its_reply) <= 1

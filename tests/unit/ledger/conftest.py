@@ -1,4 +1,4 @@
-"""A database in a real file, and rows to put into it."""
+"""A database in a real file or on a real server, and rows to put into it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,22 @@ from tritium.model import Generation
 from tritium.storage.database import Database
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Both kinds: what holds for one holds for the other."""
+    kept: Database = request.getfixturevalue(f"{request.param}_ledger")
+    return kept
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def sqlite_ledger(tmp_path: Path) -> Iterator[Database]:
     with closing(Database.open(tmp_path / "tritium.db", busy_seconds=0.05)) as database:
+        yield database
+
+
+@pytest.fixture
+def postgresql_ledger(postgresql_database: str) -> Iterator[Database]:
+    with closing(Database.open(f"{postgresql_database}?options=-c%20lock_timeout%3D50ms")) as database:
         yield database
 
 

@@ -68,10 +68,10 @@ def test_a_row_without_a_model_is_refused(keep, generation):
         keep(generation("gen-1", model=None))
 
 
-def test_nul_in_a_providers_words_costs_nobody_the_row(generations, keep, generation):
-    keep(generation("gen-1", error="a\0b", finish_reason="\0stop"))
+def test_nul_in_somebodys_words_costs_nobody_the_row(generations, keep, generation):
+    keep(generation("gen-1", error="a\0b", finish_reason="\0stop", model="vendor/m\0", caller="\0me"))
     row = generations.get("gen-1")
-    assert (row.error, row.finish_reason) == ("ab", "stop")
+    assert (row.error, row.finish_reason, row.model, row.caller) == ("ab", "stop", "vendor/m", "me")
 
 
 def test_a_request_lists_its_calls_in_the_order_they_began(generations, keep, generation):

@@ -27,6 +27,9 @@ MICRO = 1000
         (Usage(10, 0, cache_read=600), 600 * 300),  # a vendor that counts cache reads apart: never below zero
         (Usage(0, 100, reasoning=90), 100 * 15 * MICRO),  # reasoning is part of the output
         (Usage(), 0),
+        (Usage(1, 0, cost_usd=Decimal("0.5E-9")), 0),  # a half goes to the even neighbour
+        (Usage(1, 0, cost_usd=Decimal("1.5E-9")), 2),
+        (Usage(1, 0, cost_usd=Decimal("2.5E-9")), 2),
     ],
 )
 def test_each_kind_of_token_has_its_price(usage, cost):

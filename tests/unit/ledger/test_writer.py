@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
@@ -44,6 +45,11 @@ def write(database: Database) -> Iterator[Callable[..., LedgerWriter]]:
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
     """Somebody else writes and doesn't finish."""
+    if database.engine.dialect.name == "postgresql":
+        with database.engine.connect() as other:
+            other.exec_driver_sql("LOCK TABLE generations IN EXCLUSIVE MODE")
+            yield
+        return
     with closing(sqlite3.connect(database.where, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -181,6 +187,7 @@ async def test_an_asynchronous_flush_gives_up_too(database, write, generation):
     assert ids(database) == ["gen-1"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_rows_survive_a_full_disk_and_are_written_once(database, write, generation):
     pages = [40]
     event.listen(
@@ -269,19 +276,36 @@ while True:
 """
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_rows_survive_a_server_that_cuts_every_connection(database, postgresql_database, write, generation):
+    writer = write(batch_rows=20)
+    with psycopg.connect(postgresql_database, autocommit=True) as superuser:
+        for n in range(500):
+            writer.generation(generation(f"gen-{n}"))
+            if n % 50 == 0:
+                superuser.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+    writer.flush(20)
+    assert len(ids(database)) == writer.health().written == 500
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_what_was_committed_survives_kill_9(tmp_path: Path):
-    file = tmp_path / "killed.db"
-    command = [sys.executable, "-c", WRITE_UNTIL_KILLED, str(file)]
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_was_committed_survives_kill_9(tmp_path: Path, kind, request):
+    place = str(tmp_path / "killed.db") if kind == "sqlite" else request.getfixturevalue("postgresql_database")
+    command = [sys.executable, "-c", WRITE_UNTIL_KILLED, place]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for _ in range(50):
             promised = int(process.stdout.readline())
         process.send_signal(signal.SIGKILL)
         promised = max([promised, *(int(line) for line in process.stdout if line.endswith("\n"))])
     assert process.returncode == -signal.SIGKILL
-    with closing(Database.open(file)) as database:
+    with closing(Database.open(place)) as database:
         kept = ids(database)
         assert {f"gen-{n}" for n in range(promised)} <= set(kept)
         assert len(kept) == len(set(kept))
-        with database.reading() as connection:
-            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        if kind == "sqlite":
+            with database.reading() as connection:
+                assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"

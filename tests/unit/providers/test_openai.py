@@ -98,6 +98,22 @@ def test_a_developer_is_a_system_to_those_who_know_only_that():
     assert new == messages
 
 
+@pytest.mark.parametrize(
+    ("last", "marked"),
+    [
+        ({"role": "user", "content": "Hi"}, False),
+        ({"role": "assistant", "content": "He"}, True),
+        ({"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f"}}]}, False),
+    ],
+)
+def test_a_vendor_that_wants_a_prefill_marked_gets_it_marked(last, marked):
+    request = ChatRequest.build("m", [{"role": "user", "content": "Hi"}, last])
+
+    for quirks, expected in ((Quirks(marks_prefill=True), marked), (Quirks(), False)):
+        sent = json.loads(OpenAIFormat(quirks).to_wire(request, "m", streaming=False, key=None).body)["messages"]
+        assert [message.get("prefix", False) for message in sent] == [False, expected]
+
+
 # ---------------------------------------------------------------- answers
 
 

@@ -2,25 +2,105 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
+from genai_prices import data_snapshot
 
+from tritium.catalog.price_book import look_up
 from tritium.config import Config, parse_config
 from tritium.errors import ConfigError
 from tritium.providers.registry import Vendor, vendors
 from tritium.providers.transport import Target
 from tritium.providers.wire import Quirks
 
+ACCOUNTS = {
+    "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com/",
+    "AWS_REGION": "eu-central-1",
+    "CLOUDFLARE_ACCOUNT_ID": "0123abcd",
+    "DATABRICKS_HOST": "mine.cloud.databricks.com",
+    "INFOMANIAK_PRODUCT_ID": "12",
+    "SNOWFLAKE_ACCOUNT": "org-account",
+}
+"""What the addresses of rows want from the environment."""
 
-def test_every_row_can_be_reached_and_is_switched_on_somehow():
-    for name, row in vendors(Config(), {}).items():
-        assert Target.parse(row.base_url).path.startswith("/")
-        assert not row.base_url.endswith("/")
-        assert row.keys or row.loopback, name
-        assert row.loopback == (urlsplit(row.base_url).hostname == "127.0.0.1"), name
-        assert row.loopback or urlsplit(row.base_url).scheme == "https", name
-        assert not row.own
+ROWS = vendors(Config(), ACCOUNTS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_can_be_reached_and_is_switched_on_somehow(name):
+    row = ROWS[name]
+
+    assert row.needs == ()
+    assert Target.parse(row.base_url).path.startswith("/")
+    assert not row.base_url.endswith("/")
+    assert row.keys or row.loopback
+    assert row.loopback == (urlsplit(row.base_url).hostname == "127.0.0.1")
+    assert row.loopback or urlsplit(row.base_url).scheme == "https"
+    for url in filter(None, (row.embeddings_url, row.rerank_url)):
+        assert Target.parse(url).scheme == "https"
+    assert not row.own
+    assert re.fullmatch(r"[a-z0-9-]+", name)
+    assert all(re.fullmatch(r"[A-Z][A-Z0-9_]+", key) for key in row.keys)
+
+
+def test_no_two_rows_share_a_name_an_address_or_a_key():
+    rows = [row for row in ROWS.values() if not row.loopback]
+    names, addresses = [row.name for row in rows], [row.base_url for row in rows]
+    keys = [key for row in ROWS.values() for key in row.keys]
+
+    for each in (names, addresses, keys):
+        assert sorted(each) == sorted(set(each))
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.prices])
+def test_what_a_row_is_priced_by_is_in_the_price_catalogue_and_so_is_its_panel(name):
+    row = ROWS[name]
+
+    assert row.prices in {each.id for each in data_snapshot.get_snapshot().providers}
+    for model in row.panel:
+        assert look_up(row.prices, model).prices is not None, model
+    for model in row.embeddings:
+        assert look_up(row.prices, model).embedding is not None, model
+
+
+def test_nobody_is_on_a_panel_whose_price_is_unknown():
+    assert [name for name, row in ROWS.items() if row.panel and not row.prices] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url"),
+    [
+        ("azure", "https://mine.openai.azure.com/openai/v1"),
+        ("bedrock", "https://bedrock-runtime.eu-central-1.amazonaws.com/openai/v1"),
+        ("cloudflare", "https://api.cloudflare.com/client/v4/accounts/0123abcd/ai/v1"),
+        ("databricks", "https://mine.cloud.databricks.com/serving-endpoints"),
+    ],
+)
+def test_an_account_in_an_address_comes_from_the_environment(name, base_url):
+    assert ROWS[name].base_url == base_url
+    assert vendors(Config(), {})[name].needs
+
+
+def test_an_address_in_a_variable_may_have_its_end_already():
+    rows = vendors(Config(), {"AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com/openai/v1/"})
+
+    assert rows["azure"].base_url == "https://mine.openai.azure.com/openai/v1"
+
+
+def test_an_account_that_makes_no_address_is_refused_by_its_variable():
+    with pytest.raises(ConfigError, match="CLOUDFLARE_ACCOUNT_ID makes no address for Cloudflare Workers AI"):
+        vendors(Config(), {"CLOUDFLARE_ACCOUNT_ID": "two words"})
+
+
+def test_a_row_without_its_account_can_be_given_an_address_or_other_settings():
+    own = {"providers": {"azure": {"base_url": "https://proxy/v1"}, "databricks": {"first_byte_seconds": 5}}}
+
+    rows = vendors(parse_config(own), {})
+
+    assert rows["azure"].base_url == "https://proxy/v1"
+    assert rows["databricks"].needs == ("DATABRICKS_HOST",)
 
 
 def test_a_key_is_the_first_variable_that_has_a_value_without_the_line_break_of_its_file():

@@ -1,0 +1,1 @@
+"""Who may ask, for what, and for how much: keys, limits, rates, guardrails."""

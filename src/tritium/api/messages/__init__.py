@@ -1,0 +1,1 @@
+"""Anthropic's Messages dialect: any model here, for Claude Code and every other client that speaks it."""

@@ -1,0 +1,67 @@
+"""POST /messages and POST /messages/count_tokens."""
+
+from __future__ import annotations
+
+from tritium.api.answering import send_answer
+from tritium.api.messages.encoder import MessagesEncoder
+from tritium.api.messages.estimate import estimated_tokens
+from tritium.api.messages.request import read_request
+from tritium.api.metadata import answer_with_metadata, wants_metadata
+from tritium.api.visit import Visit
+from tritium.catalog.catalog import Catalog
+from tritium.chat import ChatRequest
+from tritium.errors import UnknownModel
+from tritium.fusion.fusion import Fusion
+from tritium.providers.functions import refuse_anthropics
+from tritium.routing.fallback import Fallback
+
+
+async def messages(visit: Visit) -> None:
+    """Answer one Messages request.
+
+    Raises:
+        TritiumError: before anything was sent; the caller renders it.
+    """
+    gateway = visit.services.gateway
+    request = _named(read_request(await visit.body()), gateway.catalog)
+    _refuse_what_a_fusion_lacks(request, gateway.catalog)
+    if wants_metadata(visit):
+        await answer_with_metadata(visit, request, lambda exchange: MessagesEncoder(exchange.call.id, request))
+        return
+    exchange = gateway.chat(request, caller=visit.caller)
+    headers = [(b"request-id", exchange.call.id.encode())]
+    await send_answer(visit, exchange, MessagesEncoder(exchange.call.id, request), headers)
+
+
+async def count_tokens(visit: Visit) -> None:
+    """Say how many input tokens a request would have: an estimate, see `estimate.py`.
+
+    Raises:
+        InvalidRequest, UnknownModel: the request could not be answered either.
+    """
+    catalog = visit.services.gateway.catalog
+    request = catalog.prepared(_named(read_request(await visit.body()), catalog))
+    catalog.route(request)
+    await visit.json({"input_tokens": estimated_tokens(request)})
+
+
+def _refuse_what_a_fusion_lacks(request: ChatRequest, catalog: Catalog) -> None:
+    """A single model's provider knows which tools it has; a panel would answer as if they had not been offered."""
+    tools = request.body.tools or ()
+    if all(tool.get("type") == "function" for tool in tools):
+        return
+    model = catalog.route(catalog.prepared(request))
+    if any(isinstance(each, Fusion) for each in (model.models if isinstance(model, Fallback) else (model,))):
+        refuse_anthropics(tools, "a fusion")
+
+
+def _named(request: ChatRequest, catalog: Catalog) -> ChatRequest:
+    """Anthropic's clients name Claude without its provider; a model of one's own by that name goes first."""
+    name = request.model
+    if "/" in name or not name.startswith("claude"):
+        return request
+    try:
+        catalog.resolve(name)
+    except UnknownModel:
+        return request.replace(model=f"anthropic/{name}")
+    return request

@@ -1,0 +1,172 @@
+"""What the routing did, for a client that asks: `openrouter_metadata` in answers, in the last chunk, and on errors.
+
+Format: OpenRouter's router metadata, opted into by `X-OpenRouter-Metadata: enabled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from tritium.api.answering import Encoder, send_answer
+from tritium.api.completion import dollars
+from tritium.api.visit import Visit
+from tritium.catalog.catalog import Catalog
+from tritium.chat import ChatRequest, Chunk, Completion
+from tritium.errors import NoEndpoint, RequestError, TritiumError, UpstreamError
+from tritium.fusion.fusion import Fusion
+from tritium.gateway import Account, Exchange
+from tritium.model import Generation, Model
+from tritium.routing.balance import Balanced
+from tritium.routing.endpoint import Endpoint
+from tritium.routing.fallback import Fallback
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_HEADERS = (b"x-openrouter-metadata", b"x-openrouter-experimental-metadata")
+
+
+def wants_metadata(visit: Visit) -> bool:
+    return any((visit.header(name) or "").casefold() == "enabled" for name in _HEADERS)
+
+
+async def answer_with_metadata(visit: Visit, request: ChatRequest, encoder: Callable[[Exchange], Encoder]) -> None:
+    """Answer a chat request as without, and say how it came about.
+
+    Raises:
+        TritiumError: before anything was sent; with the metadata, if it got as far as being routed.
+    """
+    gateway = visit.services.gateway
+    rows: Sequence[Generation] = ()
+    try:
+        exchange = gateway.chat(request, caller=visit.caller)
+        rows = exchange.account.rows
+        await send_answer(visit, exchange, _Telling(encoder(exchange), gateway.catalog, request, rows))
+    except (UpstreamError, NoEndpoint) as error:
+        error.router_metadata = router_metadata(gateway.catalog, request, rows)
+        raise
+
+
+class _Telling:
+    """An encoder of JSON objects, with one member more where it ends."""
+
+    def __init__(self, encoder: Encoder, catalog: Catalog, request: ChatRequest, rows: Sequence[Generation]) -> None:
+        self._encoder = encoder
+        self._catalog = catalog
+        self._request = request
+        self._rows = rows
+
+    def whole(self, completion: Completion, only: Chunk | None, account: Account, run: Any) -> bytes:
+        return self._told(self._encoder.whole(completion, only, account, run), end=b"}")
+
+    def begin(self) -> bytes:
+        return self._encoder.begin()
+
+    def part(self, chunk: Chunk) -> list[bytes]:
+        return self._encoder.part(chunk)
+
+    def progress(self, event: Any) -> list[bytes]:
+        return self._encoder.progress(event)
+
+    def end(self, account: Account, run: Any) -> list[bytes]:
+        return self._last_told(self._encoder.end(account, run))
+
+    def failure(self, error: TritiumError) -> list[bytes]:
+        return self._last_told(self._encoder.failure(error))
+
+    def _last_told(self, events: list[bytes]) -> list[bytes]:
+        *before, last, done = events if len(events) > 1 else [b"", *events]
+        return [*before, self._told(last, end=b"}\n\n"), done] if last else events
+
+    def _told(self, document: bytes, end: bytes) -> bytes:
+        found = _encode(router_metadata(self._catalog, self._request, self._rows))
+        return document.removesuffix(end) + b',"openrouter_metadata":' + found + end
+
+
+def router_metadata(catalog: Catalog, request: ChatRequest, rows: Sequence[Generation]) -> dict[str, Any]:
+    """`rows` are the provider calls that the request caused so far."""
+    prepared = catalog.prepared(request)
+    model = catalog.route(prepared)
+    models = model.models if isinstance(model, Fallback) else (model,)
+    final = [row for row in rows if row.role in ("solo", "synthesizer")]
+    selected = next((row for row in reversed(final) if row.outcome == "ok"), None)
+    fusion = any(isinstance(each, Fusion) for each in models)
+    total, available = _endpoints(models, prepared)
+    if not total:
+        available = [(row.model, row.provider) for row in final[-1:]]
+        total = len(available)
+    told: dict[str, Any] = {
+        "requested": request.model,
+        "strategy": _strategy(catalog, prepared, models, selected, fusion=fusion),
+        "region": None,
+        "summary": f"available={len(available)}, selected={selected.provider if selected else 'none'}",
+        "attempt": len(final),
+        "is_byok": True,
+        "endpoints": {
+            "total": total,
+            "available": [
+                {
+                    "provider": provider,
+                    "model": name,
+                    "selected": selected is not None and (selected.model, selected.provider) == (name, provider),
+                }
+                for name, provider in available
+            ],
+        },
+    }
+    if final:
+        told["attempts"] = [
+            {"provider": row.provider, "model": row.model, "status": row.status or _LEFT} for row in final
+        ]
+    seats = [row for row in rows if row.role == "seat"]
+    if seats:
+        told["pipeline"] = [_panel(seats)]
+    return told
+
+
+_LEFT = 499
+"""Of a call whose client had gone: as nginx has it, and OpenRouter's SDK."""
+
+
+def _endpoints(models: Sequence[Model], request: ChatRequest) -> tuple[int, list[tuple[str, str]]]:
+    """How many there are, and model and provider of those that the request's conditions leave."""
+    balanced = [model for model in models if isinstance(model, Balanced)]
+    kept = [endpoint for model in balanced for endpoint in _candidates(model, request)]
+    return sum(len(model.endpoints) for model in balanced), [(each.model.id, each.provider) for each in kept]
+
+
+def _candidates(model: Balanced, request: ChatRequest) -> Iterator[Endpoint]:
+    try:
+        yield from model.candidates(request)
+    except RequestError:
+        return
+
+
+def _strategy(
+    catalog: Catalog, request: ChatRequest, models: Sequence[Model], selected: Generation | None, *, fusion: bool
+) -> str:
+    """One of OpenRouter's words for it."""
+    if fusion:
+        return "fusion"
+    first = models[0]
+    names = {endpoint.model.id for endpoint in first.endpoints} if isinstance(first, Balanced) else set()
+    if selected is not None and selected.model not in names:
+        return "fallback"
+    if catalog.is_alias(request.model):
+        return "alias"
+    return "latest" if request.model.startswith("~") else "direct"
+
+
+def _panel(seats: Sequence[Generation]) -> dict[str, Any]:
+    failed = sum(row.outcome != "ok" for row in seats)
+    panel = [
+        {"model": row.model, "cost": dollars(row.cost_nanodollars), "latency_ms": round(row.latency_ms)}
+        for row in seats
+    ]
+    return {
+        "type": "server_tools",
+        "name": "server-tools",
+        "summary": f"fusion: {len(seats)} panel, {failed} failed",
+        "data": {"tools": ["openrouter:fusion"], "panel": panel},
+    }

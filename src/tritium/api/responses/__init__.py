@@ -1,0 +1,1 @@
+"""OpenAI's Responses dialect at the edge: a request becomes a chat request, an answer becomes output items."""

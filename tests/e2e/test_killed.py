@@ -1,0 +1,108 @@
+"""A gateway killed in the middle of answers: what was set aside for them is accounted for at the next start, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+CONFIG = """
+data_dir = "{folder}"
+local = {{ enabled = false, detect_servers = false }}
+"""
+
+
+class Gateway:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "tritium.toml"
+        self.config.write_text(CONFIG.format(folder=folder))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def tritium(self, *arguments: str) -> Any:
+        command = [sys.executable, "-m", "tritium", *arguments, "--config", str(self.config), "--json"]
+        done = subprocess.run(command, capture_output=True, check=True, env=environment())
+        return json.loads(done.stdout)
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tritium", "serve", "--port", str(self.port), "--config", str(self.config)]
+        with (self.folder / "said").open("ab") as said:
+            self.process = subprocess.Popen(command, stdout=said, stderr=said, env=environment())
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{self.port}/health")
+            except httpx.TransportError:
+                assert self.process.poll() is None, (self.folder / "said").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self, how: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(how)
+        self.process.wait(15)
+        self.process = None
+
+    def rows(self, query: str) -> list[Any]:
+        with closing(sqlite3.connect(self.folder / "tritium.db")) as database:
+            return database.execute(query).fetchall()
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    found = Gateway(tmp_path)
+    yield found
+    if found.process is not None:
+        found.stop(signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_call_under_way_when_the_gateway_is_killed_counts_what_was_set_aside_for_it(gateway):
+    made = gateway.tritium("keys", "create", "team", "--limit", "1")
+    gateway.start()
+    url = f"http://127.0.0.1:{gateway.port}/v1"
+    with openai.OpenAI(base_url=url, api_key=made["key"], max_retries=0) as client:
+        messages = [{"role": "user", "content": "Go on"}]
+        stream = client.chat.completions.create(
+            model="scripted/stall=3", messages=messages, max_tokens=100, stream=True
+        )
+        next(iter(stream))
+        time.sleep(0.5)  # the ledger's writer commits within a tenth of a second
+        gateway.stop(signal.SIGKILL)
+        stream.close()
+
+    ((aside,),) = gateway.rows("select nanodollars from reservations")
+    assert aside > 100 * 2000
+    assert gateway.rows("select count(*) from generations") == [(0,)]
+    for _ in range(2):
+        gateway.start()
+        ((outcome, cost, error),) = gateway.rows("select outcome, cost_nanodollars, error from generations")
+        assert (outcome, cost) == ("failed", None)
+        assert "ended before this call was settled" in error
+        shown = gateway.tritium("keys", "show", "team")
+        assert shown["limit_remaining"] == pytest.approx(1 - aside / 1e9)
+        gateway.stop(signal.SIGTERM)
+
+    assert not list((gateway.folder / "running").glob("*"))
