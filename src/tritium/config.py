@@ -115,7 +115,7 @@ class Guardrails(Struct, frozen=True, forbid_unknown_fields=True):
     allowed_providers: list[str] | None = None
     ignored_providers: list[str] = field(default_factory=list)
     input: dict[str, Action] = field(default_factory=dict)
-    """What to do with text of these kinds in messages: email, phone, credit_card, iban, us_ssn, or a name in `patterns`."""
+    """What to do with text of these kinds in messages: email, phone, credit_card, iban, us_ssn, names of `patterns`."""
     output: dict[str, Action] = field(default_factory=dict)
     """The same for answers."""
     patterns: dict[str, str] = field(default_factory=dict)

@@ -23,6 +23,7 @@ _OPEN = frozenset(("/health", "/auth/keys"))
 _ANTHROPIC = "/messages"
 """Where Anthropic's clients go, under whichever prefix."""
 
+_MOST_FAMILIAR = 64
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -33,6 +34,8 @@ class Application:
         self._services = services
         self._router = Router(ROUTES)
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._familiar: set[str] = set()
+        """Hosts and origins that were found to be this machine."""
 
     async def drain(self) -> None:
         """Cut short what the server left running, and wait until each has been settled."""
@@ -58,14 +61,9 @@ class Application:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are a coroutine
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
         dialect, path = _split(scope["path"])
 
-        async def noting(message: Any) -> None:
-            visit.answered = True
-            await send(message)
-
-        visit = Visit(scope, receive, noting, self._services, dialect, path, watched=watched)
+        visit = Visit(scope, receive, send, self._services, dialect, path, watched=watched)
         try:
             self._refuse_strangers(visit)
             if path not in _OPEN:
@@ -79,6 +77,8 @@ class Application:
         except Exception:
             log.exception("unexpected failure on %s %s", scope["method"], scope["path"])
             await self._refuse(visit, TritiumError("Something went wrong in the gateway; its log has the details."))
+        finally:
+            self._under_way.discard(task)
 
     async def _refuse(self, visit: Visit, error: TritiumError) -> None:
         if not visit.answered:
@@ -95,9 +95,13 @@ class Application:
             return
         for name in (b"origin", b"host"):
             given = visit.header(name)
-            if given and _hostname(given) not in _LOOPBACK:
+            if not given or given in self._familiar:
+                continue
+            if _hostname(given) not in _LOOPBACK:
                 what = name.decode().capitalize()
                 raise PermissionDenied(f"{what} {given!r} is not this machine; the server listens on loopback only.")
+            if len(self._familiar) < _MOST_FAMILIAR:  # ports differ, so there could be many
+                self._familiar.add(given)
 
 
 def _secret(visit: Visit) -> str | None:

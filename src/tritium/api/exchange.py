@@ -36,8 +36,8 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         InvalidRequest: there is none.
         ClientLeft: the client went away.
     """
-    announced = header(scope, b"content-length")
-    if announced is not None and announced.isdecimal() and int(announced) > limit:
+    announced = next((value for key, value in scope["headers"] if key == b"content-length"), b"")
+    if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from tritium.accounts.accounts import Accounts
 from tritium.accounts.admission import LOCAL, MANAGEMENT
 from tritium.api.errors import Dialect
-from tritium.api.exchange import Headers, Receive, Scope, Send, header, read_body, send_json
+from tritium.api.exchange import Headers, Receive, Scope, Send, read_body, send_json
 from tritium.api.kept_answers import AnswerStore
 from tritium.api.ledger_view import Records
 from tritium.config import Server
@@ -36,7 +36,8 @@ class Visit:
 
     scope: Scope
     receive: Receive
-    send: Send
+    deliver: Send
+    """To the server, unnoticed; `send` is what handlers use."""
     services: Services
     dialect: Dialect
     path: str
@@ -50,8 +51,19 @@ class Visit:
     answered: bool = False
     """The status is out: a failure can't have its own any more."""
 
+    _headers: dict[bytes, bytes] | None = None
+
+    async def send(self, message: Any) -> None:
+        """Send an ASGI message, and remember that the answer has begun."""
+        self.answered = True
+        await self.deliver(message)
+
     def header(self, name: bytes) -> str | None:
-        return header(self.scope, name)
+        """The first value of a header, its name in lower case."""
+        if self._headers is None:
+            self._headers = dict(reversed(self.scope["headers"]))
+        found = self._headers.get(name)
+        return None if found is None else found.decode("latin-1")
 
     def query(self, name: str) -> str | None:
         """The first value of a query parameter."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tritium.config import Config
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_COLLECT_AFTER = (20_000, 20, 50)
 _GRACE_SECONDS = 5
 """For answers under way when the server is told to stop."""
 
@@ -162,6 +163,7 @@ async def _serve(
 ) -> None:
     """Until `stopped`, which sees to uvicorn's server being told to stop; `announce` is given the automatic panel."""
     import asyncio
+    import gc
 
     import uvicorn
 
@@ -188,6 +190,11 @@ async def _serve(
             )
         )
         announce(up.catalog.automatic_panel())
+        # What was loaded stays: no collection needs to walk through it again. And what a request leaves behind is
+        # freed as it goes, so the collector, which looks for cycles, may come less often.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
         guard = asyncio.create_task(cut_off_the_slow(server.server_state.connections))
         await server.serve([listener])
         guard.cancel()

@@ -32,15 +32,14 @@ class OpenAIFormat:
     def __init__(self, quirks: Quirks | None = None) -> None:
         self.quirks = quirks or Quirks()
         unknown = () if self.quirks.openrouter_fields else (*_OPENROUTERS, *_EXTENSIONS)
-        self._dropped = (*_OURS, *unknown, *self.quirks.drop)
+        self._dropped = frozenset((*_OURS, *unknown, *self.quirks.drop, "stream_options"))
 
     def to_wire(self, request: ChatRequest, model: str, *, streaming: bool, key: str | None) -> WireRequest:
         fields = dict(request.fields)
-        for name in self._dropped:
-            fields.pop(name, None)
+        for name in self._dropped & fields.keys():
+            del fields[name]
         fields["model"] = Raw(_encode(model))
         fields["stream"] = _TRUE if streaming else _FALSE
-        fields.pop("stream_options", None)
         if streaming and self.quirks.stream_options:
             fields["stream_options"] = _INCLUDE_USAGE
         self._name_output_cap(fields)

@@ -15,7 +15,8 @@ from msgspec import Raw
 
 from tritium.providers.functions import refuse_anthropics
 
-_EXTENSIONS = (b'"cache_control"', b'"is_error"', b'"reasoning"', b'"reasoning_details"')
+_TO_CHANGE = re.compile(rb'"(?:cache_control|is_error|reasoning|reasoning_details)"')
+"""Without any of these, and without what a tool returned beside text, there is nothing to change."""
 _DATED = re.compile(rb'_20\d{6}"')
 _MEDIA = (b'"image_url"', b'"file"', b'"input_audio"', b'"video_url"')
 _SHOWN_BELOW = "(shown in the next message)"
@@ -30,7 +31,7 @@ def plain_messages(messages: Raw, *, reasoning_content: bool) -> Raw:
     """
     given = bytes(messages)
     returns_media = b'"tool_call_id"' in given and any(kind in given for kind in _MEDIA)
-    if not returns_media and not any(name in given for name in _EXTENSIONS):
+    if not returns_media and not _TO_CHANGE.search(given):
         return messages
     plain: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
