@@ -171,8 +171,11 @@ async def _serve(
     from tritium.app import running
 
     class Server(uvicorn.Server):
-        def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-            return stopped(self)
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            with stopped(self):
+                announce(up.catalog.automatic_panel())  # only now: whoever knows that we are up may tell us to stop
+                yield
 
     async with running(settings) as up:
         application = up.application()
@@ -189,7 +192,6 @@ async def _serve(
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
-        announce(up.catalog.automatic_panel())
         # What was loaded stays: no collection needs to walk through it again. And what a request leaves behind is
         # freed as it goes, so the collector, which looks for cycles, may come less often.
         gc.collect()
