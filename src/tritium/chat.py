@@ -399,6 +399,8 @@ _MOST_DOLLARS = 1_000_000
 
 def _count(tokens: Any) -> int:
     """A number of tokens, also as a gateway in JavaScript or Lua writes it (`12.0`); 0 unless it is a sane one."""
+    if tokens is None:
+        return 0
     if isinstance(tokens, bool) or not isinstance(tokens, int | float) or not 0 <= tokens <= _MOST_TOKENS:
         return 0
     return int(tokens)

@@ -24,6 +24,7 @@ _ANTHROPIC = "/messages"
 """Where Anthropic's clients go, under whichever prefix."""
 
 _MOST_FAMILIAR = 64
+_TELL_TALE = (b"origin", b"host")
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -33,6 +34,7 @@ class Application:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._router = Router(ROUTES)
+        self._places = {prefix + path: _split(prefix + path) for prefix, _ in PREFIXES for path in ROUTES}
         self._under_way: set[asyncio.Task[Any]] = set()
         self._familiar: set[str] = set()
         """Hosts and origins that were found to be this machine."""
@@ -61,8 +63,7 @@ class Application:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are a coroutine
         self._under_way.add(task)
-        dialect, path = _split(scope["path"])
-
+        dialect, path = self._places.get(scope["path"]) or _split(scope["path"])
         visit = Visit(scope, receive, send, self._services, dialect, path, watched=watched)
         try:
             self._refuse_strangers(visit)
@@ -93,7 +94,7 @@ class Application:
         """
         if self._services.settings.host not in _LOOPBACK or self._services.accounts.required:
             return
-        for name in (b"origin", b"host"):
+        for name in _TELL_TALE:
             given = visit.header(name)
             if not given or given in self._familiar:
                 continue

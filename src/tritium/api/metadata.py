@@ -24,11 +24,12 @@ from tritium.routing.endpoint import Endpoint
 from tritium.routing.fallback import Fallback
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_HEADERS = (b"x-openrouter-metadata", b"x-openrouter-experimental-metadata")
+_HEADER, _OLDER_HEADER = b"x-openrouter-metadata", b"x-openrouter-experimental-metadata"
 
 
 def wants_metadata(visit: Visit) -> bool:
-    return any((visit.header(name) or "").casefold() == "enabled" for name in _HEADERS)
+    given = visit.header(_HEADER) or visit.header(_OLDER_HEADER)
+    return given is not None and given.casefold() == "enabled"
 
 
 async def answer_with_metadata(visit: Visit, request: ChatRequest, encoder: Callable[[Exchange], Encoder]) -> None:

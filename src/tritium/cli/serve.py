@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tritium.config import Config
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_COLLECT_AFTER = (20_000, 20, 50)
+_COLLECT_AFTER = (200_000, 20, 50)
 _GRACE_SECONDS = 5
 """For answers under way when the server is told to stop."""
 

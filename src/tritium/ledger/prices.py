@@ -36,7 +36,10 @@ def cost_nanodollars(usage: Usage, prices: Prices | None) -> int | None:
         return _nano(usage.cost_usd)
     if prices is None:
         return None
-    prices = prices.for_prompt(usage.input)
+    if prices.above:
+        prices = prices.for_prompt(usage.input)
+    if not (usage.cache_read or usage.cache_write or prices.request):  # the common case, without a dozen Decimals
+        return _nano((usage.input * prices.input + usage.output * prices.output) / 1_000_000)
     fresh = usage.input - usage.cache_read - usage.cache_write
     micro = (
         max(fresh, 0) * prices.input

@@ -57,7 +57,8 @@ class Opening:
         try:
             first = await chunks.__anext__()
             self._early.append(first)
-            while first.event is not None:  # a fusion's progress: nothing has been said yet
+            # A fusion's progress, or what the prompt costs: nothing has been said yet.
+            while first.event is not None or not first.choices:
                 first = await chunks.__anext__()
                 self._early.insert(0, first)
         except StopAsyncIteration:
