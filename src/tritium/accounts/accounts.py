@@ -12,13 +12,14 @@ from typing import Any
 
 from tritium.accounts.admission import LOCAL, MANAGEMENT, Admission
 from tritium.accounts.codes import Codes, Method, PromisedKey
-from tritium.accounts.guardrails import NANODOLLARS, Guardrails
+from tritium.accounts.guardrails import Guardrails
 from tritium.accounts.key import Key
 from tritium.accounts.key_book import NOTHING, KeyBook, KeyUse
 from tritium.accounts.keyring import Keyring
 from tritium.accounts.spending import Spending
 from tritium.config import Config
 from tritium.errors import AuthenticationFailed, PermissionDenied
+from tritium.ledger.prices import NANODOLLARS
 from tritium.ledger.reservations import settle_the_dead
 from tritium.ledger.sums import DAY_SECONDS, Activity
 from tritium.ledger.writer import LedgerWriter

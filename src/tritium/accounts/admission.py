@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from tritium.accounts.guardrails import NANODOLLARS, Guardrails
+from tritium.accounts.guardrails import Guardrails
 from tritium.accounts.key import first_forbidden, matches
 from tritium.accounts.keyring import Holder, Keyring
 from tritium.accounts.named_models import named_models
@@ -29,6 +29,7 @@ from tritium.accounts.spending import Spending
 from tritium.accounts.worst_case import worst_case
 from tritium.chat import ChatRequest, Usage
 from tritium.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied, RateLimited, StorageError
+from tritium.ledger.prices import NANODOLLARS
 from tritium.ledger.reservations import Reservation
 from tritium.ledger.writer import LedgerWriter
 from tritium.model import Call, Generation, Permit

@@ -12,8 +12,7 @@ from tritium.accounts.screen import Screen
 from tritium.chat import ChatRequest
 from tritium.config import Guardrails as Settings
 from tritium.errors import PermissionDenied
-
-NANODOLLARS = 1_000_000_000
+from tritium.ledger.prices import NANODOLLARS
 
 
 class Guardrails:

@@ -14,8 +14,7 @@ from msgspec import Raw
 
 from tritium.chat import Chunk, Completion
 from tritium.gateway import Account
-
-NANODOLLARS = 1_000_000_000
+from tritium.ledger.prices import NANODOLLARS
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode

@@ -16,10 +16,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from tritium.accounts.admission import LOCAL, MANAGEMENT
 from tritium.accounts.key import LimitReset, Rate
 from tritium.accounts.key_book import KeyUse
-from tritium.api.completion import NANODOLLARS, dollars
+from tritium.api.completion import dollars
 from tritium.api.visit import Visit
 from tritium.closed import closed
 from tritium.errors import InvalidRequest
+from tritium.ledger.prices import NANODOLLARS
 
 WORKSPACE = "00000000-0000-0000-0000-000000000000"
 """OpenRouter sorts keys into workspaces; here there is one."""
