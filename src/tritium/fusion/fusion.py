@@ -13,9 +13,10 @@ from types import TracebackType
 
 from tritium.chat import ChatRequest, Chunk
 from tritium.fusion.budget import Budget
-from tritium.fusion.deliberation import Deliberation
+from tritium.fusion.deliberation import deliberate
 from tritium.fusion.options import FusionOptions, requested
 from tritium.fusion.plan import Plan, make_plan
+from tritium.fusion.proceedings import Proceedings
 from tritium.fusion.roster import Roster
 from tritium.fusion.run import Decision, PlanReport, Run, SeatReport, Tally, close_receipt, save
 from tritium.model import Call
@@ -55,9 +56,7 @@ class FusedAnswer:
         self._plan = plan
         # Unbounded: a queue that blocks would make a slow reader hold up the panel. Answers bound what is in it.
         self._chunks: asyncio.Queue[Chunk | None] = asyncio.Queue()
-        self._deliberation = Deliberation(
-            request, options, plan, run, call, self._tally, budget, self._chunks.put_nowait
-        )
+        self._proceedings = Proceedings(request, options, plan, run, call, self._tally, budget, self._chunks.put_nowait)
 
     async def __aenter__(self) -> AsyncIterator[Chunk]:
         self._task = asyncio.create_task(self._hold())
@@ -88,7 +87,7 @@ class FusedAnswer:
     async def _hold(self) -> None:
         run = self.run
         try:
-            await self._deliberation.hold()
+            await deliberate(self._proceedings)
             run.outcome = "ok"
         except asyncio.CancelledError:
             run.outcome = "cancelled"
@@ -105,7 +104,7 @@ class FusedAnswer:
             close_receipt(self.run, self._tally, strongest if strongest.outcome == "ok" else None)
             save(self.run, self._call)
             if self.run.outcome == "ok":
-                self._deliberation.event("run", document=self.run)
+                self._proceedings.event("run", document=self.run)
                 self._chunks.put_nowait(Chunk(usage=self._tally.usage()))
         finally:
             self._chunks.put_nowait(None)  # whatever happened: a reader who waits must learn that it is over
