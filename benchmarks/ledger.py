@@ -25,8 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy
-
 from tritium.chat import Usage
 from tritium.ledger.generations import Generations
 from tritium.ledger.writer import LedgerWriter
@@ -144,7 +142,7 @@ def seconds(record: Callable[[Generation], None], rows: list[Generation]) -> flo
 def expect(kept: Database, rows: int) -> None:
     """A figure from rows that are not there would be none."""
     with kept.reading() as connection:
-        found = connection.exec_driver_sql("SELECT count(*) FROM generations").scalar()
+        found = connection.value("SELECT count(*) FROM generations")
     if found != rows:
         raise SystemExit(f"{rows} rows were recorded and {found} are in the table")
 
@@ -185,7 +183,6 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        "sqlalchemy": sqlalchemy.__version__,
         "sqlite": sqlite3.sqlite_version,
     }
 

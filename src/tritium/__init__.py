@@ -1,5 +1,3 @@
 """Tritium: many language models, fused into one, behind one OpenAI-compatible API."""
 
-from importlib.metadata import version
-
-__version__ = version("tritium")
+__version__ = "0.1.0"  # written out: to look it up among the installed packages takes longer than all of this

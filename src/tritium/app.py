@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,11 +20,12 @@ from tritium.api.application import Application
 from tritium.api.kept_answers import LARGEST_SHARE, AnswerStore, MemoryStore
 from tritium.api.shared_answers import SharedStore
 from tritium.api.visit import Services
-from tritium.catalog.build import build_catalog, embedded_shelf, switched_on
+from tritium.catalog.build import build_catalog, embedded_shelf, recorded_shelf, switched_on
 from tritium.catalog.catalog import Catalog
 from tritium.config import Config
 from tritium.gateway import Gateway
 from tritium.ledger.generations import Generations
+from tritium.ledger.pulse import Pulse, Pulses
 from tritium.ledger.runs import Runs, RunSummary
 from tritium.ledger.writer import LedgerWriter
 from tritium.model import Generation
@@ -82,9 +84,10 @@ class Ledger:
         self._others = others
         self._generations = Generations(database)
         self._runs = Runs(database)
+        self._pulses = Pulses(database)
 
     async def generations(self, request_id: str) -> list[Generation]:
-        return await self._found(self._generations.of_request, request_id) or []
+        return await self._found(self._generations.named, request_id) or []
 
     async def run(self, run_id: str) -> bytes | None:
         found = await self._found(self._runs.get, run_id)
@@ -112,6 +115,11 @@ class Ledger:
         await self._writer.aflush()
         return await asyncio.to_thread(self._runs.recent, limit, before, caller=caller)
 
+    async def pulses(self, models: Collection[str]) -> dict[tuple[str, str], Pulse]:
+        """How the models' endpoints have been doing, by provider and model."""
+        await self._writer.aflush()
+        return await asyncio.to_thread(self._pulses.of, models, time.time())
+
 
 @asynccontextmanager
 async def running(config: Config, environment: Mapping[str, str] = os.environ) -> AsyncIterator[Running]:
@@ -134,7 +142,8 @@ async def running(config: Config, environment: Mapping[str, str] = os.environ) -
         accounts = Accounts.open(config, environment, database, ledger, shared)
         servers = await detect_servers(rows, environment, transport) if config.local.detect_servers else {}
         shelf = embedded_shelf(embedded, runtime) if runtime is not None else None
-        catalog = build_catalog(config, environment, rows, servers, transport, shelf, cooldowns)
+        recorded = recorded_shelf(config.recorded)
+        catalog = build_catalog(config, environment, rows, servers, transport, shelf, cooldowns, recorded)
         yield Running(
             config=config,
             gateway=Gateway(catalog, ledger, accounts.admission),

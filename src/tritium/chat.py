@@ -332,10 +332,10 @@ class Completion(Struct):
             self.finish_reason = choice.finish_reason or self.finish_reason
             self.native_finish_reason = choice.native_finish_reason or self.native_finish_reason
             for call in delta.tool_calls or ():
-                _merge_call(self.tool_calls, call)
+                merge_call(self.tool_calls, call)
 
 
-def _merge_call(calls: list[ToolCall], piece: ToolCall) -> None:
+def merge_call(calls: list[ToolCall], piece: ToolCall) -> None:
     """Calls arrive in pieces keyed by `index`; a whole call without one is a call of its own."""
     known = next((call for call in calls if piece.index is not None and call.index == piece.index), None)
     if known is None:

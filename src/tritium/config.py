@@ -41,9 +41,16 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     """A vendor or server: one that the registry doesn't know, or changes to one that it does."""
 
-    format: Literal["openai", "anthropic", "gemini"] | None = None
+    format: Literal["openai", "anthropic", "gemini", "bedrock", "vertex"] | None = None
     base_url: str | None = None
     key_env: str | None = None
+    """Of an AWS access key's id, if requests are to be signed: the secret is looked for beside it."""
+    token_command: list[str] = field(default_factory=list)
+    """A program and its arguments that print a token which expires, instead of a key."""
+    token_seconds: Positive = 300.0
+    """For which such a token is used, where the program doesn't say."""
+    quirks: dict[str, Any] = field(default_factory=dict)
+    """Where it departs from OpenAI's format, laid over what the registry says."""
     models: list[str] = field(default_factory=list)
     """What it serves, for `/models` and the automatic panel; any other name is passed on as it is."""
     headers: dict[str, str] = field(default_factory=dict)
@@ -87,6 +94,15 @@ class Local(Struct, frozen=True, forbid_unknown_fields=True):
     """Models that may compute at once; by default as many as there are cores."""
     detect_servers: bool = True
     """Look for Ollama, llama.cpp, vLLM and LM Studio on this machine's loopback."""
+
+
+class Recorded(Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers of models that were recorded once and are given again, as `recorded/NAME`."""
+
+    path: str | None = None
+    """The folder with the tables (docs/recorded-answers.md)."""
+    speed: Annotated[float, Meta(ge=0)] = 0.0
+    """So many times as fast as they were recorded; 0: at once."""
 
 
 class Accounts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,6 +187,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     accounts: Accounts = Accounts()
     guardrails: Guardrails = Guardrails()
     local: Local = Local()
+    recorded: Recorded = Recorded()
     fusion: dict[str, Any] = field(default_factory=dict)
     """Defaults of every fusion."""
     models: dict[str, dict[str, Any]] = field(default_factory=dict)

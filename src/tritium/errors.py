@@ -3,6 +3,7 @@
     TritiumError
       x ConfigError                 the configuration file can't be used        (never an HTTP answer)
       x StorageError                the database can't be used                  (never an HTTP answer)
+      x LimitsUnknown     503       whether the caller may spend more can't be told at present
       x RequestError                the caller can act on it
         + InvalidRequest            400
         + UnknownModel              404 in OpenAI's dialect, 400 in OpenRouter's
@@ -74,6 +75,13 @@ class ConfigError(TritiumError):
 
 class StorageError(TritiumError):
     """The database can't be opened, migrated or written."""
+
+
+class LimitsUnknown(TritiumError):
+    """Whether there is money left can't be told at present, and so nothing is spent."""
+
+    status = 503
+    retry_after_seconds = 1.0
 
 
 class RequestError(TritiumError):
@@ -194,6 +202,17 @@ class UpstreamError(TritiumError):
         """The key was at fault and there is another one: asking again at once may help."""
 
 
+_REJECTIONS = {
+    402: "payment_required",
+    404: "not_found",
+    412: "precondition_failed",
+    413: "payload_too_large",
+    422: "unprocessable",
+    502: "provider_unavailable",
+}
+"""OpenRouter's words for what a provider says no to; everything else is an invalid request."""
+
+
 class UpstreamRejected(UpstreamError):
     """The provider understood the request and refused it; the same request will be refused again."""
 
@@ -208,6 +227,11 @@ class UpstreamRejected(UpstreamError):
         if self.upstream_status in (401, 403):
             return 502
         return self.upstream_status or self.status
+
+    @property
+    def error_type(self) -> str:
+        """As the status says: a key of ours that is refused is no fault of the request."""
+        return _REJECTIONS.get(self.http_status, self.kind)
 
 
 class UpstreamRateLimited(UpstreamError):

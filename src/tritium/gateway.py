@@ -10,10 +10,11 @@ from tritium.accounts.admission import Admission
 from tritium.accounts.screen import Screen
 from tritium.accounts.screened_answer import ScreenedAnswer
 from tritium.catalog.catalog import Catalog
+from tritium.catalog.vector_endpoint import VectorEndpoint
 from tritium.chat import ChatRequest, Chunk, Usage
+from tritium.fusion.screened_run import ScreenedRuns, screened_run
 from tritium.ledger.prices import total
 from tritium.model import Answer, Call, Generation, Recorder, new_call
-from tritium.providers.vector_model import VectorModel
 from tritium.providers.vectors import Body, VectorRequest
 
 
@@ -47,7 +48,7 @@ class Account:
 class Exchange:
     """One request and its answer. The account is complete once the context is left."""
 
-    __slots__ = ("_answer", "_screen", "account", "call", "request")
+    __slots__ = ("_answer", "_opened", "_screen", "account", "call", "request")
 
     def __init__(
         self, request: ChatRequest, call: Call, account: Account, answer: Answer, screen: Screen | None = None
@@ -58,10 +59,25 @@ class Exchange:
         self.account = account
         self._answer = answer
         self._screen = screen
+        self._opened: AsyncIterator[Chunk] | None = None
+
+    async def only(self) -> Chunk | None:
+        """The answer, if it can be had in one piece: the account is complete then. Otherwise enter the context."""
+        whole = None if self._screen is not None else getattr(self._answer, "whole", None)
+        if whole is None:
+            return None
+        given: Chunk | AsyncIterator[Chunk] = await whole()
+        if isinstance(given, Chunk):
+            return given
+        self._opened = given
+        return None
 
     async def __aenter__(self) -> AsyncIterator[Chunk]:
-        chunks = await self._answer.__aenter__()
-        return chunks if self._screen is None else ScreenedAnswer(chunks, self._screen)
+        chunks = self._opened or await self._answer.__aenter__()
+        screen = self._screen
+        return (
+            chunks if screen is None else ScreenedAnswer(chunks, screen, lambda run: screened_run(run, screen.marked))
+        )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -76,7 +92,7 @@ class VectorExchange(Generic[Body]):
 
     request: VectorRequest[Body]
 
-    def __init__(self, request: VectorRequest[Body], call: Call, account: Account, model: VectorModel) -> None:
+    def __init__(self, request: VectorRequest[Body], call: Call, account: Account, model: VectorEndpoint) -> None:
         self.request = request
         self.call = call
         self.account = account
@@ -105,6 +121,8 @@ class Gateway:
             call = new_call(account, caller=caller)
             return Exchange(request, call, account, model.answer(request, call))
         request, permit, screen = self.admission.admit(request, caller, model.id)
+        if screen is not None:
+            account = Account(ScreenedRuns(self.recorder, screen.marked))
         call = new_call(account, caller=caller, permit=permit)
         return Exchange(request, call, account, model.answer(request, call), screen)
 
@@ -118,5 +136,6 @@ class Gateway:
         model = self.catalog.vectors(request.body.model)
         permit = None
         if self.admission is not None:
+            request = request.changed(self.admission.guardrails.screened_input)
             permit = self.admission.enter(caller, [request.body.model], model.id)
         return VectorExchange(request, new_call(account, caller=caller, permit=permit), account, model)

@@ -64,7 +64,9 @@ class Generation(Struct, frozen=True):
     error: str | None = None
     caller: str = "local"
     status: int | None = None
-    """The provider's HTTP status, or what ours would be where it gave none; kept only while the request lasts."""
+    """The provider's HTTP status, or what ours would be where it gave none; None of a call that was cut short."""
+    output_nanodollars: int | None = None
+    """What of the cost is for the output; None where that can't be told. Kept only while the request lasts."""
 
 
 class Recorder(Protocol):
@@ -80,6 +82,11 @@ class Recorder(Protocol):
 class Permit(Protocol):
     """What a caller may still do: asked before each provider call, told after it."""
 
+    @property
+    def prompt(self) -> bool:
+        """Whether `hold` answers at once; otherwise what it returns has to be awaited."""
+        ...
+
     def hold(
         self,
         call: Call,
@@ -93,6 +100,7 @@ class Permit(Protocol):
         Raises:
             PermissionDenied: the caller may not have this model or provider asked.
             BudgetExceeded: what the call may cost isn't left.
+            LimitsUnknown: whether it is left can't be told.
         """
         ...
 

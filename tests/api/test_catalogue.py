@@ -154,9 +154,13 @@ async def test_a_fusion_has_no_endpoint_and_an_alias_that_of_its_target(serve):
     live = await serve(own, OPENAI_API_KEY="k")
 
     assert (await get(live, "/models/tritium/fusion/endpoints")).json()["data"]["endpoints"] == []
+    (able,) = (await get(live, "/models/openai/gpt-6.1-sol/endpoints")).json()["data"]["endpoints"]
+    assert able["supports_tool_choice"] == {"auto": True, "function": True, "none": True, "required": True}
     (endpoint,) = (await get(live, "/models/quick/endpoints")).json()["data"]["endpoints"]
     assert endpoint["provider_name"] == "openai"
-    assert (await get(live, "/model/quick")).json()["data"]["alias_target"] == "openai/gpt-6.1-terra"
+    assert not any(endpoint["supports_tool_choice"].values())  # nobody says that it can
+    target = (await get(live, "/model/quick")).json()["data"]["alias_target"]
+    assert target == {"slug": "openai/gpt-6.1-terra", "name": "openai/gpt-6.1-terra"}
 
 
 async def test_a_model_that_is_not_there_is_said_to_be_missing(serve):
@@ -202,3 +206,50 @@ async def test_a_keys_own_list_is_what_it_may_ask(serve):
         found = (await http.get("/models/user", headers={"authorization": f"Bearer {secret}"})).json()["data"]
 
     assert {row["id"].partition("/")[0] for row in found} == {"openai"}
+
+
+async def test_everybody_who_serves_a_model_is_an_endpoint_with_its_own_figures(serve, upstream, wire):
+    upstream.reply = wire.completion()
+    own = {"base_url": upstream.url, "models": ["m"], "quantization": "fp8"}
+    off = {"base_url": "http://127.0.0.1:9/v1", "models": ["m"]}
+    live = await serve(
+        {
+            "providers": {"mine": own, "gone": off},
+            "models": {"both": {"kind": "route", "endpoints": ["gone/m", "mine/m"]}},
+            "prices": {"mine/m": {"input": 1, "output": 2}},
+            "routing": {"retries": 0, "breaker_failures": 1},
+        }
+    )
+    before = (await get(live, "/models/both/endpoints")).json()["data"]["endpoints"]
+    await live.client.chat.completions.create(
+        model="both", messages=[{"role": "user", "content": "Hi"}], extra_body={"provider": {"order": ["gone"]}}
+    )
+
+    gone, mine = (await get(live, "/models/both/endpoints")).json()["data"]["endpoints"]
+
+    assert [each["uptime_last_30m"] for each in before] == [None, None]
+    assert [each["status"] for each in before] == [0, 0]
+    assert (gone["tag"], gone["status"], gone["uptime_last_5m"], gone["latency_last_30m"]) == ("gone", -1, 0, None)
+    assert gone["pricing"] is None
+    assert gone["cooldown_seconds"] > 0
+    assert (mine["tag"], mine["status"], mine["uptime_last_30m"], mine["quantization"]) == ("mine", 0, 100, "fp8")
+    assert mine["pricing"] == {"prompt": "0.000001", "completion": "0.000002"}
+    assert set(mine["latency_last_30m"]) == set(mine["throughput_last_30m"]) == {"p50", "p75", "p90", "p99"}
+    assert mine["uptime_last_1d"] is None
+
+
+async def test_a_model_that_embeds_has_the_one_that_lists_it(serve):
+    live = await serve(OPENAI_API_KEY="k", OPENROUTER_API_KEY="k")
+
+    served = (await get(live, "/models/openai/text-embedding-3-small/endpoints")).json()["data"]["endpoints"]
+
+    assert [each["tag"] for each in served] == ["openai"]
+
+
+async def test_a_wrong_bound_is_refused_whatever_the_others_leave(serve):
+    live = await serve(UNKNOWN)
+
+    answer = await get(live, "/models", context=10**12, min_price=-1)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["metadata"]["param"] == "min_price"

@@ -116,7 +116,9 @@ async def test_a_coding_agents_request_reaches_a_vendor_of_openais_format_in_its
     assert reply.status_code == 200
     assert '"stop_reason":"tool_use"' in reply.text
     (sent,) = upstream.requests
-    assert set(sent) == {"max_tokens", "messages", "model", "stream", "stream_options", "tools", "user"}
+    assert set(sent) == {
+        *("max_tokens", "messages", "model", "reasoning_effort", "stream", "stream_options", "tools", "user"),
+    }
     assert all(set(tool) == {"type", "function"} for tool in sent["tools"])
     assert len(sent["tools"]) == 19
     assert [message["role"] for message in sent["messages"]] == ["system", "user", "assistant", "tool", "tool"]

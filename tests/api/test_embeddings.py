@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import math
@@ -276,3 +277,86 @@ async def test_a_vendor_that_cannot_be_reached_is_an_error_of_ours(serve):
     answer = await post(live, "/v1/embeddings", {"model": "mine/one", "input": "x"})
 
     assert answer.status_code == 502
+
+
+# ---------------------------------------------------------------- persistence
+
+VECTOR = b'{"data":[{"object":"embedding","index":0,"embedding":[1]}],"usage":{"prompt_tokens":1}}'
+ASKING: list[tuple[str, dict[str, Any], bytes]] = [
+    ("/api/v1/embeddings", {"model": "mine/one", "input": "x"}, VECTOR),
+    (
+        "/api/v1/rerank",
+        {"model": "mine/one", "query": "q", "documents": ["a"]},
+        b'{"results":[{"index":0,"relevance_score":1}]}',
+    ),
+]
+
+
+def keys_of(upstream):
+    return [head.lower().partition(b"bearer ")[2].split(b"\r\n")[0].decode() for head in upstream.heads]
+
+
+async def once_asked(upstream, times, reply):
+    """From then on it answers this."""
+    while len(upstream.requests) < times:  # noqa: ASYNC110 - a socket tells nobody
+        await asyncio.sleep(0.005)
+    upstream.reply = reply
+
+
+@pytest.mark.parametrize(("path", "body", "good"), ASKING, ids=["embeddings", "rerank"])
+async def test_several_keys_take_turns_and_a_refused_one_is_left_alone(serve, upstream, wire, path, body, good):
+    mine = {"base_url": upstream.url, "key_env": "MINE"}
+    live = await serve({"providers": {"mine": mine}}, MINE="one,two")
+    upstream.reply = wire.http(200, good)
+    for _ in range(2):
+        assert (await post(live, path, body)).status_code == 200
+    upstream.reply = wire.http(429, b"{}")
+    refused = await post(live, path, body)
+
+    assert keys_of(upstream) == ["one", "two", "one", "two"]
+    assert refused.status_code == 429
+    assert [row.status for row in await live.rows(refused.headers["x-generation-id"])] == [429, 429]
+
+
+@pytest.mark.parametrize("fault", [503, 429])
+@pytest.mark.parametrize(("path", "body", "good"), ASKING, ids=["embeddings", "rerank"])
+async def test_what_may_pass_is_tried_again_after_a_pause(serve, upstream, wire, path, body, good, fault):
+    live = await serve({**gateway_to(upstream), "routing": {"retries": 1}})
+    upstream.reply = wire.http(fault, b"{}")
+    change = asyncio.create_task(once_asked(upstream, 1, wire.http(200, good)))
+
+    answer = await post(live, path, body)
+    await change
+
+    rows = await live.rows(answer.headers["x-generation-id"])
+    assert answer.status_code == 200
+    assert [(row.outcome, row.status) for row in rows] == [("failed", fault), ("ok", 200)]
+    assert len({row.id for row in rows}) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "headers", "asked"),
+    [(503, b"", 2), (503, b"retry-after: 60\r\n", 1), (400, b"", 1), (404, b"", 1)],
+    ids=["both fail", "asks for too long a pause", "is wrong", "isn't there"],
+)
+async def test_what_a_second_try_cannot_help_has_none(serve, upstream, wire, fault, headers, asked):
+    live = await serve({**gateway_to(upstream), "routing": {"retries": 1}})
+    upstream.reply = wire.http(fault, b"{}", headers=headers)
+
+    answer = await post(live, "/api/v1/embeddings", ASKING[0][1])
+
+    assert answer.status_code == fault
+    assert len(upstream.requests) == asked
+    assert ("previous_errors" in answer.json()["error"]["metadata"]) == (asked > 1)
+
+
+async def test_a_vendor_of_vectors_that_keeps_failing_is_known_to_be_down(serve, upstream, wire):
+    live = await serve({**gateway_to(upstream), "routing": {"retries": 0, "breaker_failures": 2}})
+    upstream.reply = wire.http(503, b"{}", headers=b"retry-after: 7\r\n")
+
+    answer = await post(live, "/api/v1/embeddings", ASKING[0][1])
+
+    (endpoint,) = live.running.catalog.endpoints("mine/one")
+    assert answer.headers["retry-after"] == "7"
+    assert not endpoint.health.ready
+    assert 6 < endpoint.health.cooldown_seconds <= 7

@@ -79,6 +79,8 @@ async def test_a_key_is_made_shown_once_and_has_openrouters_fields(manager):
         "expires_at": None,
         "creator_user_id": None,
         "workspace_id": "00000000-0000-0000-0000-000000000000",
+        "external_user": None,
+        "last_used_at": None,
         "allowed_models": ["scripted/*"],
         "allowed_providers": None,
         "requests_per_minute": None,
@@ -380,6 +382,25 @@ async def test_credits_and_activity_add_up_what_the_ledger_says(manager):
     for query, count in ((f"date={row['date']}", 1), ("date=2001-01-01", 0), (f"api_key_hash={made['hash']}", 1)):
         assert len((await manager.ask("GET", f"/activity?{query}")).json()["data"]) == count
     assert (await manager.ask("GET", "/activity?date=today")).status_code == 400
+    assert (row["endpoint_id"], row["cached_tokens"]) == ("scripted:scripted/words=5", 0)
+
+
+async def test_activity_is_of_the_one_workspace(manager):
+    made, secret = await manager.make()
+    await manager.chat(secret)
+    workspace = made["workspace_id"]
+
+    (row,) = (await manager.ask("GET", f"/activity?group_by=workspace&workspace_id={workspace}")).json()["data"]
+
+    assert row["workspace_id"] == workspace
+    assert (await manager.ask("GET", "/activity?workspace_id=another")).json()["data"] == []
+    assert (await manager.ask("GET", "/activity?group_by=day")).status_code == 400
+
+
+async def test_without_limits_there_are_no_credits_to_speak_of(manager):
+    await manager.make()
+
+    assert (await manager.ask("GET", "/credits")).json()["data"]["total_credits"] == 0
 
 
 # ---------------------------------------------------------------- codes

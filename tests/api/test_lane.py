@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import re
 
 import pytest
 from uvicorn.protocols.http import httptools_impl
@@ -60,6 +61,68 @@ async def connect(serve, dial):
     return functools.partial(dial, live)
 
 
+HELLO = [{"role": "user", "content": "x"}]
+DIALECTS = {
+    "/chat/completions": {"messages": HELLO},
+    "/messages": {"messages": HELLO, "max_tokens": 9},
+    "/responses": {"input": "x"},
+}
+
+
+def lasting(body: bytes) -> bytes:
+    """What two answers to the same request have in common: neither ids, nor times, nor how they were cut to pieces."""
+    if body.endswith(b"0\r\n\r\n"):
+        pieces, rest = [], body
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            pieces.append(rest[: int(size, 16)])
+            rest = rest[int(size, 16) + 2 :]
+        body = b"".join(pieces)
+    body = re.sub(rb"(gen|msg|rs|resp|chatcmpl)[-_][\w-]+", b"ID", body)
+    return re.sub(rb'"(created|created_at|completed_at)":\d+', b'"TIME":0', body)
+
+
+@pytest.mark.parametrize("model", ["scripted/say=Hi", "scripted/error=429"])
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("prefix", ["/v1", "/api/v1"])
+@pytest.mark.parametrize("path", DIALECTS)
+async def test_the_lane_answers_as_the_ordinary_way_does(serve, dial, path, prefix, streaming, model):
+    live = await serve()
+    body = json.dumps({"model": model, "stream": streaming, **DIALECTS[path]}).encode()
+    answers, cycles = [], []
+    for query in ("", "?ordinary=1"):
+        wire = await dial(live)
+        wire.writer.write(request(body, path=f"{prefix}{path}{query}"))
+        status, said = await wire.answer()
+        cycles.append([type(each.cycle) is LaneCycle for each in live.connections])
+        answers.append((status, lasting(said)))
+        wire.writer.close()
+        async with asyncio.timeout(5):
+            while live.connections:  # noqa: ASYNC110 - uvicorn's own set
+                await asyncio.sleep(0.005)
+
+    assert cycles == [[True], [False]]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("path", DIALECTS)
+async def test_a_client_that_leaves_the_lane_ends_its_call(serve, dial, upstream, wire, path):
+    upstream.reply, upstream.hold = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", True
+    live = await serve({"providers": {"mine": {"base_url": upstream.url}}})
+    client = await dial(live)
+    client.writer.write(
+        request(json.dumps({"model": "mine/m", "stream": True, **DIALECTS[path]}).encode(), f"/v1{path}")
+    )
+    async with asyncio.timeout(5):
+        while not upstream.requests:  # noqa: ASYNC110 - a socket tells nobody
+            await asyncio.sleep(0.005)
+        client.writer.transport.abort()
+        while not upstream.closed_at:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        while not await live.running.accounts.activity(None, None):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 async def test_a_connection_is_used_again(connect):
     wire = await connect()
 
@@ -89,6 +152,33 @@ async def test_pipelined_requests_are_answered_in_their_order(connect):
     answers = [json.loads((await wire.answer())[1])["choices"][0]["message"]["content"] for _ in range(3)]
 
     assert answers == ["Hi", "Second", "Hi"]
+
+
+async def test_requests_of_one_connection_take_turns_with_others_that_are_not_hot(connect):
+    wire = await connect()
+
+    for _ in range(2):
+        wire.writer.write(request())
+        assert (await wire.answer())[0] == 200
+        wire.writer.write(request(path="/v1/nothing"))
+        assert (await wire.answer())[0] == 404
+
+
+async def test_a_client_that_leaves_between_requests_leaves_no_task_behind(serve, dial):
+    live = await serve()
+    before = len(asyncio.all_tasks())
+    wire = await dial(live)
+    for _ in range(2):
+        wire.writer.write(request())
+        await wire.answer()
+
+    wire.writer.close()
+    async with asyncio.timeout(5):
+        while live.connections:  # noqa: ASYNC110 - uvicorn's own set
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+
+    assert len(asyncio.all_tasks()) <= before
 
 
 @pytest.mark.parametrize("headers", ["connection: close\r\n", ""])
@@ -155,6 +245,21 @@ async def test_a_request_that_does_not_arrive_is_cut_off(serve, dial, sent):
             got = await wire.reader.read()
     except ConnectionError:
         got = b""
+    guard.cancel()
+
+    assert got == b""
+
+
+async def test_a_connection_that_stays_idle_is_closed(serve, dial):
+    live = await serve()
+    guard = asyncio.create_task(cut_off_the_slow(live.connections, arrival_seconds=0.2))
+    wire = await dial(live)
+    wire.writer.write(request())
+    await wire.answer()
+    for each in live.connections:
+        each.timeout_keep_alive = 0.1
+
+    got = await asyncio.wait_for(wire.reader.read(), 5)
     guard.cancel()
 
     assert got == b""

@@ -526,3 +526,32 @@ async def test_generation_speaks_of_the_one_that_answered(serve, vendor, wire, g
 
     assert (found["provider_name"], found["model"], found["router"]) == ("fine", "fine/m", None)
     assert [each["outcome"] for each in found["calls"]] == ["failed", "ok"]
+
+
+# ---------------------------------------------------------------- variants
+
+
+@pytest.mark.parametrize(
+    ("more", "effort"),
+    [({}, "medium"), ({"reasoning": {"effort": "low"}}, "low"), ({"reasoning_effort": "high"}, "high")],
+)
+async def test_the_thinking_variant_reasons_unless_the_request_says_how_much(serve, vendor, good, more, effort):
+    fine = await vendor(good(False))
+    live = await serve({"providers": {"fine": fine.config("fine")}, "models": {"deep": route("fine")}})
+
+    reply = await post(live, {"model": "deep:thinking", **more})
+
+    assert reply.status_code == 200
+    assert (fine.requests[0]["model"], fine.requests[0]["reasoning_effort"]) == ("m", effort)
+
+
+async def test_a_variant_that_nobody_can_give_is_refused_with_what_would_help(serve, vendor, good):
+    fine = await vendor(good(False))
+    live = await serve({"providers": {"fine": fine.config("fine")}, "models": {"deep": route("fine")}})
+
+    replies = [await post(live, {"model": f"deep:{variant}"}) for variant in ("online", "extended")]
+
+    assert [reply.status_code for reply in replies] == [400, 400]
+    assert "needs a web search" in replies[0].json()["error"]["message"]
+    assert "Ask for deep" in replies[1].json()["error"]["message"]
+    assert fine.requests == []

@@ -9,9 +9,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,75 @@ def test_a_call_under_way_when_the_gateway_is_killed_counts_what_was_set_aside_f
         gateway.stop(signal.SIGTERM)
 
     assert not list((gateway.folder / "running").glob("*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_killed_fusions_seats_are_accounted_for_each_for_itself(gateway, stream):
+    """One had answered, two were at work: the one is billed, the others count what was set aside for them."""
+    made = gateway.tritium("keys", "create", "team", "--limit", "1")
+    gateway.start()
+    body = {
+        "model": "tritium/fusion",
+        "messages": [{"role": "user", "content": "Go on"}],
+        "max_tokens": 100,
+        "stream": stream,
+        "fusion": {
+            "panel": ["scripted/say=done", "scripted/stall=3", "scripted/stall"],
+            "strategy": "consensus",
+            "quorum": 3,
+        },
+    }
+    url, headers = f"http://127.0.0.1:{gateway.port}/v1/chat/completions", {"authorization": f"Bearer {made['key']}"}
+
+    def ask() -> None:
+        with suppress(httpx.TransportError):
+            httpx.post(url, json=body, headers=headers, timeout=30)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    deadline = time.monotonic() + 20
+    while len(gateway.rows("select id from reservations")) < 2 or not gateway.rows("select id from generations"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    gateway.stop(signal.SIGKILL)
+    asking.join(20)
+
+    ((aside,),) = gateway.rows("select sum(nanodollars) from reservations")
+    for _ in range(2):
+        gateway.start()
+        rows = gateway.rows("select outcome, cost_nanodollars, role from generations order by outcome, id")
+        ((_, billed, _),) = [row for row in rows if row[0] == "ok"]
+        assert rows == [("failed", None, "seat"), ("failed", None, "seat"), ("ok", billed, "seat")]
+        assert billed > 0
+        shown = gateway.tritium("keys", "show", "team")
+        assert shown["limit_remaining"] == pytest.approx(1 - (aside + billed) / 1e9)
+        gateway.stop(signal.SIGTERM)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_an_answer_in_one_piece_that_was_under_way_counts_what_was_set_aside_for_it(gateway):
+    made = gateway.tritium("keys", "create", "team", "--limit", "1")
+    gateway.start()
+    body = {"model": "scripted/stall=3", "messages": [{"role": "user", "content": "Go on"}], "max_tokens": 100}
+    url, headers = f"http://127.0.0.1:{gateway.port}/v1/chat/completions", {"authorization": f"Bearer {made['key']}"}
+
+    def ask() -> None:
+        with suppress(httpx.TransportError):
+            httpx.post(url, json=body, headers=headers, timeout=30)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    deadline = time.monotonic() + 20
+    while not gateway.rows("select id from reservations"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    gateway.stop(signal.SIGKILL)
+    asking.join(20)
+    ((aside,),) = gateway.rows("select nanodollars from reservations")
+    for _ in range(2):
+        gateway.start()
+        assert gateway.rows("select outcome, cost_nanodollars from generations") == [("failed", None)]
+        shown = gateway.tritium("keys", "show", "team")
+        assert shown["limit_remaining"] == pytest.approx(1 - aside / 1e9)
+        gateway.stop(signal.SIGTERM)

@@ -16,17 +16,16 @@ from tritium.accounts.guardrails import Guardrails
 from tritium.accounts.key import Key
 from tritium.accounts.key_book import NOTHING, KeyBook, KeyUse
 from tritium.accounts.keyring import Keyring
-from tritium.accounts.spending import Spending
+from tritium.accounts.till import SharedTill, bury, is_owed
 from tritium.config import Config
 from tritium.errors import AuthenticationFailed, PermissionDenied
 from tritium.ledger.prices import NANODOLLARS
-from tritium.ledger.reservations import settle_the_dead
 from tritium.ledger.sums import DAY_SECONDS, Activity
 from tritium.ledger.writer import LedgerWriter
 from tritium.shared import Shared
 from tritium.shared.local import LocalShared
 from tritium.storage.database import Database
-from tritium.storage.lease import forget_dead, is_dead
+from tritium.storage.presence import presence
 
 ACTIVITY_DAYS = 30
 
@@ -59,18 +58,20 @@ class Accounts:
             ConfigError: the guardrails can't be used.
             StorageError: the database or the pepper can't be read.
         """
-        leases = config.data_path / "running"
         guardrails = Guardrails(config.guardrails)
-        settle_the_dead(database, lambda owner, since: is_dead(leases, owner, time.time() - since))
-        forget_dead(leases)
+        signs = presence(database)
+        alone = config.server.workers == 1 and database.embedded
+        till = None if alone else SharedTill(database, writer, signs)
+        bury(database, signs)
+        if till is not None and is_owed(database):
+            till.keep_house()  # the dead can't always be told at once
         book = KeyBook(database, config.data_path)
         quotas = (shared or LocalShared()).quota
-        spending = None if guardrails.budget_nanodollars is None else Spending("daily", time.time())
-        alone = config.server.workers == 1 and database.engine.dialect.name == "sqlite"
-        keyring = Keyring(book.table, book.sums, writer, book.pepper_path, quotas, everybody=spending, alone=alone)
+        keyring = Keyring(book.table, book.sums, writer, book.pepper_path, quotas, till=till)
         keyring.load()
+        spending = None if guardrails.budget_nanodollars is None else keyring.everybodys()
         unknown = round(config.accounts.unknown_cost_usd * NANODOLLARS)
-        admission = Admission(keyring, guardrails, spending, writer, leases, unknown)
+        admission = Admission(keyring, guardrails, spending, writer, signs, unknown, till)
         named = config.accounts.management_key_env
         secret = environment.get(named) if named else None
         management = hashlib.sha256(secret.encode()).digest() if secret else None
@@ -82,14 +83,22 @@ class Accounts:
         return self.config.accounts.require_key or len(self.keyring) > 0
 
     async def identify(self, secret: str | None) -> str:
-        """Who calls: `local` where no key is asked for, `management`, or a key's hash.
+        """The same by the keys as they are now.
+
+        Raises:
+            AuthenticationFailed, PermissionDenied: see `identified`.
+        """
+        if not self.keyring.fresh:
+            await self.keyring.refresh()
+        return self.identified(secret)
+
+    def identified(self, secret: str | None) -> str:
+        """Who calls: `local` where no key is asked for, `management`, or a key's hash; by the keys last read.
 
         Raises:
             AuthenticationFailed: a key is needed, and there is none, or one that nobody has.
             PermissionDenied: the key is disabled or has expired.
         """
-        if not self.keyring.fresh:
-            await self.keyring.refresh()
         if secret is not None:
             holder = self.keyring.find(secret)
             if holder is not None:

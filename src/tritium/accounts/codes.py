@@ -14,21 +14,11 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Column, Double, MetaData, Table, Text, delete, insert, select
 
 from tritium.accounts.key import LimitReset
 from tritium.errors import InvalidRequest, PermissionDenied
 from tritium.storage.database import Database
 
-TABLE = Table(
-    "auth_codes",
-    MetaData(),
-    Column("hash", Text, primary_key=True),
-    Column("created_at", Double, nullable=False),
-    Column("challenge", Text),
-    Column("method", Text),
-    Column("key", Text, nullable=False),
-)
 LIFE_SECONDS = 600
 
 Method = Literal["S256", "plain"]
@@ -60,8 +50,8 @@ class Codes:
             "key": msgspec.json.encode(promised).decode(),
         }
         with self._database.writing() as connection:
-            connection.execute(delete(TABLE).where(TABLE.c.created_at < now - LIFE_SECONDS))
-            connection.execute(insert(TABLE).values(**row))
+            connection.change("DELETE FROM auth_codes WHERE created_at < :oldest", oldest=now - LIFE_SECONDS)
+            connection.insert("auth_codes", row)
         return code
 
     def redeem(self, code: str, verifier: str | None, method: Method | None) -> PromisedKey:
@@ -72,21 +62,21 @@ class Codes:
             PermissionDenied: it is unknown, used, too old, or the verifier isn't the one it was issued for.
         """
         with self._database.writing() as connection:
-            row = connection.execute(select(TABLE).where(TABLE.c.hash == _hash(code))).one_or_none()
-            connection.execute(delete(TABLE).where(TABLE.c.hash == _hash(code)))
-        if row is None or time.time() - row.created_at > LIFE_SECONDS:
+            row = connection.row("SELECT * FROM auth_codes WHERE hash = :hash", hash=_hash(code))
+            connection.change("DELETE FROM auth_codes WHERE hash = :hash", hash=_hash(code))
+        if row is None or time.time() - row["created_at"] > LIFE_SECONDS:
             raise PermissionDenied(
                 "This code is unknown, was used before, or is older than ten minutes. Get a new one."
             )
-        if row.challenge is not None:
-            if method is not None and method != row.method:
+        if row["challenge"] is not None:
+            if method is not None and method != row["method"]:
                 raise InvalidRequest(
-                    f"This code was issued for the code_challenge_method {row.method!r}. Get a new code.",
+                    f"This code was issued for the code_challenge_method {row['method']!r}. Get a new code.",
                     param="code_challenge_method",
                 )
-            if not hmac.compare_digest(_challenge(verifier or "", row.method).encode(), row.challenge.encode()):
+            if not hmac.compare_digest(_challenge(verifier or "", row["method"]).encode(), row["challenge"].encode()):
                 raise PermissionDenied("The code_verifier isn't the one that this code was issued for. Get a new code.")
-        return msgspec.json.decode(row.key, type=PromisedKey)
+        return msgspec.json.decode(row["key"], type=PromisedKey)
 
 
 def _challenge(verifier: str, method: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -72,3 +73,25 @@ class Guardrails:
         messages = msgspec.json.decode(request.fields["messages"])
         screened = self._input.document(messages)
         return request if screened is messages else request.replace(messages=screened)
+
+    def screened_input(self, value: Any) -> Any:
+        """What is to be embedded or ranked, as it may leave; the same object where nothing is taken out.
+
+        Raises:
+            PermissionDenied: it holds something that is blocked, or token numbers, in which nothing can be found.
+        """
+        if not self._input:
+            return value
+        if _has_numbers(value):
+            raise PermissionDenied(
+                "A guardrail looks through what is embedded here, and can't read token numbers. Send text.",
+                param="input",
+            )
+        return self._input.words(value)
+
+
+def _has_numbers(value: Any) -> bool:
+    """Whether it is a text, or texts, in the form of token numbers."""
+    return isinstance(value, list) and any(
+        isinstance(each, int) or (isinstance(each, list) and _has_numbers(each)) for each in value
+    )

@@ -6,49 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Double,
-    MetaData,
-    RowMapping,
-    Table,
-    Text,
-    delete,
-    insert,
-    select,
-    update,
-)
 
 from tritium.accounts.key import Key
+from tritium.storage.connection import Connection
 from tritium.storage.database import Database
 
-METADATA = MetaData()
-TABLE = Table(
-    "keys",
-    METADATA,
-    Column("hash", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("disabled", Boolean, nullable=False),
-    Column("limit_nanodollars", BigInteger),
-    Column("limit_reset", Text),
-    Column("allowed_models", Text),
-    Column("allowed_providers", Text),
-    Column("requests_per_minute", BigInteger),
-    Column("tokens_per_minute", BigInteger),
-    Column("created_at", Double, nullable=False),
-    Column("updated_at", Double),
-    Column("expires_at", Double),
-)
-CHANGES = Table(
-    "key_changes",
-    METADATA,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("version", BigInteger, nullable=False),
-)
 _LISTS = ("allowed_models", "allowed_providers")
 
 
@@ -61,46 +23,52 @@ class KeyTable:
     def version(self) -> int:
         """A number that is another one after every change, by whatever process."""
         with self._database.reading() as connection:
-            return connection.execute(select(CHANGES.c.version)).scalar() or 0
+            return _version(connection)
 
     def any(self) -> bool:
         with self._database.reading() as connection:
-            return connection.execute(select(TABLE.c.hash).limit(1)).scalar() is not None
+            return connection.value("SELECT hash FROM keys LIMIT 1") is not None
 
     def all(self) -> tuple[int, list[Key]]:
         """The version and the keys, the oldest first."""
         with self._database.reading() as connection:
-            version = connection.execute(select(CHANGES.c.version)).scalar() or 0
-            rows = connection.execute(select(TABLE).order_by(TABLE.c.created_at, TABLE.c.hash)).mappings()
-            return version, [_from_row(row) for row in rows]
+            version = _version(connection)
+            return version, [_from_row(row) for row in connection.rows("SELECT * FROM keys ORDER BY created_at, hash")]
 
     def get(self, key_hash: str) -> Key | None:
         with self._database.reading() as connection:
-            row = connection.execute(select(TABLE).where(TABLE.c.hash == key_hash)).mappings().one_or_none()
+            row = connection.row("SELECT * FROM keys WHERE hash = :hash", hash=key_hash)
         return None if row is None else _from_row(row)
 
     def add(self, key: Key) -> None:
         with self._database.writing() as connection:
-            connection.execute(insert(TABLE).values(**_to_row(msgspec.structs.asdict(key))))
+            connection.insert("keys", _to_row(msgspec.structs.asdict(key)))
             _note_change(connection)
 
     def change(self, key_hash: str, changes: Mapping[str, Any]) -> bool:
         """Set fields of a Key; whether there is such a key."""
+        row = _to_row(changes)
+        fields = ", ".join(f"{name} = :{name}" for name in Key.__struct_fields__ if name in row)
         with self._database.writing() as connection:
-            found = connection.execute(update(TABLE).where(TABLE.c.hash == key_hash).values(**_to_row(changes)))
+            statement = f"UPDATE keys SET {fields} WHERE hash = :key_hash"  # noqa: S608 our own columns
+            found = connection.change(statement, key_hash=key_hash, **row)
             _note_change(connection)
-            return bool(found.rowcount)
+            return bool(found)
 
     def remove(self, key_hash: str) -> bool:
         """Delete a key; whether there was one. What it spent stays in the ledger."""
         with self._database.writing() as connection:
-            found = connection.execute(delete(TABLE).where(TABLE.c.hash == key_hash))
+            found = connection.change("DELETE FROM keys WHERE hash = :hash", hash=key_hash)
             _note_change(connection)
-            return bool(found.rowcount)
+            return bool(found)
+
+
+def _version(connection: Connection) -> int:
+    return connection.value("SELECT version FROM key_changes") or 0
 
 
 def _note_change(connection: Connection) -> None:
-    connection.execute(update(CHANGES).values(version=CHANGES.c.version + 1))  # its one row comes with the table
+    connection.change("UPDATE key_changes SET version = version + 1")  # its one row comes with the table
 
 
 def _to_row(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,8 +79,8 @@ def _to_row(fields: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _from_row(row: RowMapping) -> Key:
-    fields = dict(row)
+def _from_row(row: dict[str, Any]) -> Key:
+    fields = {**row, "disabled": bool(row["disabled"])}
     for name in _LISTS:
         if fields[name] is not None:
             fields[name] = tuple(msgspec.json.decode(fields[name], type=list[str]))

@@ -2,7 +2,8 @@
 
 A key that is revoked elsewhere stops working at most `CHECK_SECONDS` later. What keys have spent in their limits'
 periods is counted here too: read from the ledger when a key's limit is first seen, added to from then on. Where other
-processes spend as well, it is recounted as often as that takes a twentieth of the time, and at most once a second.
+processes spend as well, each spends from slices of the limit (`allowance.py`), and what the others have spent is looked
+at once a second, so that a spent key is refused at the door.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from tritium.accounts.key import Key
+from tritium.accounts.allowance import Allowance
+from tritium.accounts.key import Key, LimitReset
 from tritium.accounts.key_table import KeyTable
 from tritium.accounts.secret import Pepper
 from tritium.accounts.spending import Spending
+from tritium.accounts.till import SharedTill
 from tritium.errors import StorageError
+from tritium.ledger.allowances import EVERYBODY
 from tritium.ledger.sums import Sums
 from tritium.ledger.writer import LedgerWriter
 from tritium.shared import Quota
 
 CHECK_SECONDS = 1.0
-_RECOUNT_SHARE = 1 / 20
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class Holder:
         requests, tokens = (before.requests, before.tokens) if before else (None, None)
         self.requests: Quota | None = _bucket(f"requests:{name}", key.requests_per_minute, requests, quota)
         self.tokens: Quota | None = _bucket(f"tokens:{name}", key.tokens_per_minute, tokens, quota)
-        self.spending: Spending | None = before.spending if before else None
+        self.spending: Spending | Allowance | None = before.spending if before else None
 
 
 def _bucket(name: str, per_minute: int | None, before: Quota | None, quota: Quotas) -> Quota | None:
@@ -65,29 +68,25 @@ class Keyring:
         pepper_path: Path,
         quota: Quotas,
         *,
-        everybody: Spending | None = None,
-        alone: bool = True,
+        till: SharedTill | None = None,
     ) -> None:
-        """`quota` makes the buckets of keys' rates. `everybody` is the spending of all callers together, if that is
-        limited; `alone`: no other process spends.
+        """`quota` makes the buckets of keys' rates. `till`: where limits' slices come from, if other processes spend
+        from them, too.
         """
         self._quota = quota
-        self._everybody = everybody
-        self._alone = alone
-        self._recounted_at = time.monotonic()
-        self._recount_seconds = 0.0
+        self._till = till
         self._table = table
         self._sums = sums
         self._writer = writer
         self._pepper_path = pepper_path
         self._pepper: Pepper | None = None
+        self._known: dict[str, str] = {}
+        """Hashes of secrets that keys have, so that a digest isn't made for each request."""
         self._holders: Mapping[str, Holder] = {}
         self._version = -1
         self._checked_at = 0.0
         self._loading = threading.Lock()
         self._checking: asyncio.Task[None] | None = None
-        if everybody is not None:
-            self._recount(None, everybody)
 
     def __len__(self) -> int:
         return len(self._holders)
@@ -105,7 +104,14 @@ class Keyring:
 
     def find(self, secret: str) -> Holder | None:
         """Whose secret this is."""
-        return self._holders.get(self.pepper.digest(secret)) if self._holders else None
+        if not self._holders:
+            return None
+        known = self._known.get(secret)
+        if known is None:
+            known = self.pepper.digest(secret)
+            if known in self._holders:  # who guesses must not fill our memory
+                self._known[secret] = known
+        return self._holders.get(known)
 
     def get(self, key_hash: str) -> Holder | None:
         return self._holders.get(key_hash)
@@ -135,8 +141,9 @@ class Keyring:
                 if keys:
                     self.pepper  # noqa: B018 - read here, where blocking does no harm
                 self._holders, self._version = holders, version
-            if not self._alone and time.monotonic() - self._recounted_at > self._recount_seconds / _RECOUNT_SHARE:
-                self._recount_all()
+                self._known.clear()
+            if self._till is not None:
+                self._till.look()
             self._checked_at = time.monotonic()
 
     def _look(self) -> None:
@@ -147,28 +154,34 @@ class Keyring:
             self._checked_at = time.monotonic()
             _log.warning("Changes of keys can't be seen at present. %s", error)
 
+    def everybodys(self) -> Spending | Allowance:
+        """What all callers have spent today.
+
+        Raises:
+            StorageError: it can't be read.
+        """
+        return self._counted(None, "daily", None)
+
     def _count(self, holder: Holder) -> None:
         """Give a limited key its spending, read from the ledger unless it is kept already."""
-        key, now = holder.key, time.time()
+        key = holder.key
         if key.limit_nanodollars is None:
             holder.spending = None
-        elif holder.spending is None or holder.spending.reset != key.limit_reset:
-            holder.spending = Spending(key.limit_reset, now)
-            self._recount(key.hash, holder.spending)
+        else:
+            holder.spending = self._counted(key.hash, key.limit_reset, holder.spending)
 
-    def _recount_all(self) -> None:
-        began = time.monotonic()
-        for holder in self._holders.values():
-            if holder.spending is not None:
-                self._recount(holder.key.hash, holder.spending)
-        if self._everybody is not None:
-            self._recount(None, self._everybody)
-        self._recounted_at = time.monotonic()
-        self._recount_seconds = self._recounted_at - began
+    def _counted(
+        self, caller: str | None, reset: LimitReset | None, before: Spending | Allowance | None
+    ) -> Spending | Allowance:
+        if before is not None and before.reset == reset:
+            return before
+        if self._till is not None:
+            return self._till.allowance(caller or EVERYBODY, reset)
 
-    def _recount(self, caller: str | None, spending: Spending) -> None:
         def counted(since: float, calls: Collection[str]) -> int:
             self._writer.flush()
             return self._sums.counted(caller, since, calls)
 
+        spending = Spending(reset, time.time())
         spending.recount(counted)
+        return spending

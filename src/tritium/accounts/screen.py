@@ -15,6 +15,8 @@ from tritium.errors import PermissionDenied
 _TEXTS = frozenset(("content", "text", "arguments", "reasoning", "reasoning_content", "refusal", "summary"))
 """Keys of a message under which somebody's words are; addresses, data and signatures are left alone."""
 
+_NO_WORDS = frozenset(("type", "image_url", "image_base64", "file", "input_audio"))
+
 
 class Found(Struct, frozen=True):
     start: int
@@ -59,14 +61,8 @@ class Screen:
             PermissionDenied: it has something that is blocked; `metadata["patterns"]` names what.
         """
         found = self.find(text)
-        if not found:
-            return text
         refuse_blocked(found)
-        parts, at = [], 0
-        for each in found:
-            parts += [text[at : each.start], mark(each.name)]
-            at = each.end
-        return "".join([*parts, text[at:]])
+        return marked(text, found)
 
     def document(self, value: Any, key: str = "") -> Any:
         """JSON with the words in it screened; the same object where nothing was found.
@@ -76,7 +72,7 @@ class Screen:
         """
         if isinstance(value, str):
             if key == "arguments":
-                return self._arguments(value)
+                return self.arguments(value)
             return self.text(value) if key in _TEXTS else value
         if isinstance(value, list):
             items = [self.document(each, key) for each in value]
@@ -86,15 +82,46 @@ class Screen:
             return fields if any(fields[name] is not value[name] for name in value) else value
         return value
 
-    def _arguments(self, text: str) -> str:
-        """A tool call's arguments stay JSON: what is found in a number makes it a string."""
-        screened = self.text(text)
-        if screened is text:
-            return text
+    def arguments(self, text: str) -> str:
+        """A tool call's arguments stay JSON: what is found in a number makes it a string.
+
+        They are read before they are looked at: an escaped character hides nothing.
+
+        Raises:
+            PermissionDenied: see `text`.
+        """
         try:
-            return msgspec.json.encode(self._everywhere(msgspec.json.decode(text))).decode()
-        except msgspec.DecodeError:
-            return screened
+            read = msgspec.json.decode(text)
+            screened = self._everywhere(read)
+        except (msgspec.DecodeError, RecursionError):
+            return self.text(text)
+        return text if screened == read else msgspec.json.encode(screened).decode()
+
+    def words(self, value: Any) -> Any:
+        """JSON of which every string is somebody's words, but for addresses and data of images and files.
+
+        Raises:
+            PermissionDenied: see `text`.
+        """
+        if isinstance(value, str):
+            return value if value.startswith("data:") else self.text(value)
+        if isinstance(value, list):
+            items = [self.words(each) for each in value]
+            return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+        if isinstance(value, dict):
+            fields = {name: each if name in _NO_WORDS else self.words(each) for name, each in value.items()}
+            return fields if any(fields[name] is not value[name] for name in value) else value
+        return value
+
+    def marked(self, value: Any) -> Any:
+        """JSON with everything in its words that would be redacted or blocked marked, for keeping; raises nothing."""
+        if isinstance(value, str):
+            return marked(value, self.find(value))
+        if isinstance(value, list):
+            return [self.marked(each) for each in value]
+        if isinstance(value, dict):
+            return {name: self.marked(each) for name, each in value.items()}
+        return value
 
     def _everywhere(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -143,6 +170,17 @@ class StreamScreen:
 
 def mark(name: str) -> str:
     return f"[REDACTED:{name}]"
+
+
+def marked(text: str, found: Sequence[Found]) -> str:
+    """The text with marks in the place of what was found; the same object where nothing was."""
+    if not found:
+        return text
+    parts, at = [], 0
+    for each in found:
+        parts += [text[at : each.start], mark(each.name)]
+        at = each.end
+    return "".join([*parts, text[at:]])
 
 
 def refuse_blocked(found: Sequence[Found]) -> None:

@@ -23,11 +23,12 @@ def worst_case(request: ChatRequest) -> Usage:
 
 def prompt_tokens(request: ChatRequest) -> int:
     """Tokens of the messages and tools, rather too many than too few."""
-    size = sum(len(request.fields[name]) for name in ("messages", "tools") if name in request.fields)
+    fields = request.fields
+    size = len(fields["messages"]) + (len(fields["tools"]) if "tools" in fields else 0)
     images = 0
-    if b'"image_url"' in bytes(request.fields["messages"]):
-        for message in request.body.messages:
-            for part in message.content if isinstance(message.content, list) else ():
+    for message in request.body.messages:
+        if isinstance(message.content, list):
+            for part in message.content:
                 if part.type == "image_url":
                     images += 1
                     size -= _url_bytes(part.image_url)

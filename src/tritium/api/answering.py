@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from tritium.api.exchange import Headers, cancelled_when_client_leaves
-from tritium.api.response_cache import from_cache
+from tritium.api.response_cache import Wish, from_cache
 from tritium.api.run_summary import run_summary
 from tritium.api.stream import EventStream
 from tritium.api.visit import Visit
@@ -54,9 +54,12 @@ async def send_answer(visit: Visit, exchange: Exchange, encoder: Encoder, header
     Raises:
         TritiumError: before anything was sent; the caller renders it.
     """
-    exchange, cached = await from_cache(visit, exchange)
+    wish = Wish.read(visit)
+    if wish is not None:
+        exchange, cached = await from_cache(visit, exchange, wish)
+        headers = (*cached, *headers)
     visit.generation_id = exchange.call.id
-    headers = [(b"x-generation-id", exchange.call.id.encode()), *cached, *headers]
+    headers = ((b"x-generation-id", exchange.call.id.encode()), *headers)
     send = _stream if exchange.request.streaming else _whole
     if visit.watched:
         await send(visit, exchange, encoder, headers)
@@ -67,16 +70,20 @@ async def send_answer(visit: Visit, exchange: Exchange, encoder: Encoder, header
 
 async def _whole(visit: Visit, exchange: Exchange, encoder: Encoder, headers: Headers) -> None:
     completion = Completion()
-    only: Chunk | None = None
     run: Any = None
-    async with exchange as chunks:
-        async for chunk in chunks:
-            if chunk.complete:
-                only = chunk
-            elif chunk.event is not None:
-                run = run_summary(chunk.event) or run
-                encoder.progress(chunk.event)
-            completion.add(chunk)
+    only = await exchange.only()
+    if only is not None:
+        completion.add(only)
+        only = only if only.complete else None  # of another dialect: there is nothing of it to pass through
+    else:
+        async with exchange as chunks:
+            async for chunk in chunks:
+                if chunk.complete:
+                    only = chunk
+                elif chunk.event is not None:
+                    run = run_summary(chunk.event) or run
+                    encoder.progress(chunk.event)
+                completion.add(chunk)
     await visit.json(encoder.whole(completion, only, exchange.account, run), 200, headers)
 
 

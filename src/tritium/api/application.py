@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 from tritium.api.errors import Dialect, render_error, retry_after
 from tritium.api.exchange import ClientLeft, Receive, Scope, Send
 from tritium.api.routes import ROUTES, Router
-from tritium.api.visit import Services, Visit
+from tritium.api.visit import Services, Visit, WholeRequest
 from tritium.errors import PermissionDenied, TritiumError
 
 log = logging.getLogger("tritium.api")
 
 PREFIXES: tuple[tuple[str, Dialect], ...] = (("/api/v1", "openrouter"), ("/v1", "openai"))
-_UNPREFIXED = ("/health",)
-_OPEN = frozenset(("/health", "/auth/keys"))
-"""Where nobody has a key: a probe, and an app that comes for one."""
+_UNPREFIXED = ("/health", "/openapi.json")
+_OPEN = frozenset(("/health", "/openapi.json", "/auth/keys"))
+"""Where nobody has a key: a probe, a program that reads what there is, and an app that comes for a key."""
 
 _ANTHROPIC = "/messages"
 """Where Anthropic's clients go, under whichever prefix."""
@@ -34,7 +34,7 @@ class Application:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._router = Router(ROUTES)
-        self._places = {prefix + path: _split(prefix + path) for prefix, _ in PREFIXES for path in ROUTES}
+        self._places = {prefix + path: split_path(prefix + path) for prefix, _ in PREFIXES for path in ROUTES}
         self._under_way: set[asyncio.Task[Any]] = set()
         self._familiar: set[str] = set()
         """Hosts and origins that were found to be this machine."""
@@ -58,17 +58,20 @@ class Application:
     def body_limit(self) -> int:
         return self._services.settings.max_body_bytes
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send, *, watched: bool = False) -> None:
-        """Answer one HTTP request. `watched`: whoever calls cancels this when the client leaves."""
+    async def serve(self, scope: Scope, receive: Receive, send: Send, whole: WholeRequest | None = None) -> None:
+        """Answer one HTTP request."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are a coroutine
         self._under_way.add(task)
-        dialect, path = self._places.get(scope["path"]) or _split(scope["path"])
-        visit = Visit(scope, receive, send, self._services, dialect, path, watched=watched)
+        dialect, path = self._places.get(scope["path"]) or split_path(scope["path"])
+        accounts = self._services.accounts
+        visit = Visit(scope, receive, send, self._services, dialect, path, whole=whole)
         try:
             self._refuse_strangers(visit)
             if path not in _OPEN:
-                visit.caller = await self._services.accounts.identify(_secret(visit))
+                if not accounts.keyring.fresh:
+                    await accounts.keyring.refresh()
+                visit.caller = accounts.identified(_secret(visit))
             handler, visit.arguments = self._router.find(scope["method"], path)
             await handler(visit)
         except ClientLeft:
@@ -120,7 +123,8 @@ def _hostname(value: str) -> str | None:
         return None
 
 
-def _split(path: str) -> tuple[Dialect, str]:
+def split_path(path: str) -> tuple[Dialect, str]:
+    """In which dialect a path's failures are told, and the path without its prefix."""
     for prefix, dialect in PREFIXES:
         if path.startswith(prefix + "/"):
             rest = path[len(prefix) :].rstrip("/") or "/"

@@ -8,6 +8,7 @@ from tritium.api.answering import send_answer
 from tritium.api.completion import Shape
 from tritium.api.errors import Dialect, error_object, render_error
 from tritium.api.metadata import answer_with_metadata, wants_metadata
+from tritium.api.session import in_session
 from tritium.api.visit import Visit
 from tritium.chat import ChatRequest, Chunk, Completion
 from tritium.errors import TritiumError
@@ -22,7 +23,7 @@ async def chat_completions(visit: Visit) -> None:
     Raises:
         TritiumError: before anything was sent; the caller renders it.
     """
-    request = ChatRequest.decode(await visit.body())
+    request = in_session(visit, ChatRequest.decode(await visit.body()))
     if wants_metadata(visit):
         await answer_with_metadata(
             visit, request, lambda exchange: ChatEncoder(exchange.call.id, request, visit.dialect)
@@ -41,7 +42,7 @@ class ChatEncoder:
     """
 
     def __init__(self, call_id: str, request: ChatRequest, dialect: Dialect) -> None:
-        self._shape = Shape(call_id, request.model)
+        self._shape = Shape(call_id, request.model, split=dialect == "openrouter")
         self._dialect: Dialect = dialect
         options = request.body.stream_options or {}
         self._usage_apart = dialect == "openrouter" or bool(options.get("include_usage"))

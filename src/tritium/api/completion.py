@@ -6,6 +6,7 @@ Format: OpenAI's chat completion and chunk objects, with OpenRouter's `provider`
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,18 +15,20 @@ from msgspec import Raw
 
 from tritium.chat import Chunk, Completion
 from tritium.gateway import Account
-from tritium.ledger.prices import NANODOLLARS
+from tritium.ledger.prices import NANODOLLARS, total
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+_fields: Callable[[bytes], dict[str, Any]] = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class Shape:
     """What all pieces of one answer share."""
 
-    __slots__ = ("_created", "_first", "_id", "_model")
+    __slots__ = ("_created", "_first", "_id", "_model", "_split")
 
-    def __init__(self, call_id: str, model: str) -> None:
+    def __init__(self, call_id: str, model: str, *, split: bool = False) -> None:
+        """`split`: usage tells what the prompt cost and what the answer did, as OpenRouter's clients expect."""
+        self._split = split
         self._id = call_id
         self._model = model
         self._created = int(time.time())
@@ -46,7 +49,7 @@ class Shape:
             **self._head("chat.completion", completion.model, completion.provider),
             "system_fingerprint": None,
             "choices": [choice],
-            "usage": usage_object(account),
+            "usage": usage_object(account, split=self._split),
         }
         if fusion is not None:
             document["fusion"] = fusion
@@ -55,10 +58,12 @@ class Shape:
     def passed_through(self, chunk: Chunk, account: Account, fusion: Any) -> bytes:
         """A provider's own whole answer, ours only where it must be."""
         assert chunk.raw is not None  # noqa: S101 - the caller looked
-        document: dict[str, Any] = dict(_fields(chunk.raw))
+        document: dict[str, Any] = _fields(chunk.raw)
+        if _thinks_aside(chunk):
+            document["choices"] = _with_reasoning(document["choices"])
         document |= self._head("chat.completion", chunk.model, chunk.provider)
         document.setdefault("system_fingerprint", None)
-        document["usage"] = usage_object(account)
+        document["usage"] = usage_object(account, split=self._split)
         if fusion is not None:
             document["fusion"] = fusion
         return _encode(document)
@@ -66,10 +71,12 @@ class Shape:
     def chunk(self, chunk: Chunk) -> bytes | None:
         """One piece as a server-sent event; None if nothing of it is the caller's (usage comes at the end)."""
         if chunk.raw is not None:
-            document: dict[str, Any] = dict(_fields(chunk.raw))
+            document: dict[str, Any] = _fields(chunk.raw)
             document.pop("usage", None)
             if not chunk.choices:
                 return None
+            if _thinks_aside(chunk):
+                document["choices"] = _with_reasoning(document["choices"])
             document |= self._head("chat.completion.chunk", chunk.model, chunk.provider)
             self._first = False
             return _event(document)
@@ -96,7 +103,7 @@ class Shape:
         document = {
             **self._head("chat.completion.chunk", None, None),
             "choices": [],
-            "usage": usage_object(account),
+            "usage": usage_object(account, split=self._split),
         }
         if fusion is not None:
             document["fusion"] = fusion
@@ -110,8 +117,8 @@ class Shape:
 
     def with_usage(self, event: bytes, account: Account, fusion: Any) -> bytes:
         """An event that is ready, with usage added to it."""
-        document: dict[str, Any] = dict(_fields(event[6:-2]))
-        document["usage"] = usage_object(account)
+        document = _fields(event[6:-2])
+        document["usage"] = usage_object(account, split=self._split)
         if fusion is not None:
             document["fusion"] = fusion
         return _event(document)
@@ -129,11 +136,32 @@ class Shape:
         return head
 
 
-def usage_object(account: Account) -> dict[str, Any]:
-    """Tokens and cost of everything the request caused. `cost` is null where a price is unknown."""
+def _thinks_aside(chunk: Chunk) -> bool:
+    """Its thoughts go by the name that most servers of OpenAI's dialect give them, and not by OpenRouter's."""
+    for choice in chunk.choices:  # noqa: SIM110 - asked of every chunk, and a generator costs more
+        if choice.delta.reasoning_content and not choice.delta.reasoning:
+            return True
+    return False
+
+
+def _with_reasoning(choices: Raw) -> list[dict[str, Any]]:
+    """The same choices with their `reasoning_content` as `reasoning` too."""
+    found: list[dict[str, Any]] = msgspec.json.decode(choices)
+    for choice in found:
+        said = choice.get("message") or choice.get("delta")
+        if isinstance(said, dict) and said.get("reasoning_content"):
+            said["reasoning"] = said["reasoning_content"]
+    return found
+
+
+def usage_object(account: Account, *, split: bool = False) -> dict[str, Any]:
+    """Tokens and cost of everything the request caused. `cost` is null where a price is unknown.
+
+    With `split`, `cost_details` divides it into input and output, where that can be told.
+    """
     usage = account.usage
     cost = dollars(account.cost_nanodollars)
-    return {
+    found: dict[str, Any] = {
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,
         "total_tokens": usage.input + usage.output,
@@ -143,6 +171,20 @@ def usage_object(account: Account) -> dict[str, Any]:
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
         "cost_details": {"upstream_inference_cost": cost},
     }
+    parts = divided(account) if split else None
+    if parts is not None:
+        found["cost_details"] |= {
+            "upstream_inference_prompt_cost": dollars(parts[0]),
+            "upstream_inference_completions_cost": dollars(parts[1]),
+        }
+    return found
+
+
+def divided(account: Account) -> tuple[int, int] | None:
+    """What the input cost and what the output did, in nano-dollars; None where a call's can't be told apart."""
+    costs = [row.output_nanodollars for row in account.rows]
+    output, cost = total(costs), account.cost_nanodollars
+    return None if output is None or cost is None else (cost - output, output)
 
 
 def dollars(nanodollars: int | None) -> Decimal | None:

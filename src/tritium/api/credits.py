@@ -7,6 +7,7 @@ from typing import Any
 
 from tritium.accounts.admission import LOCAL
 from tritium.api.completion import dollars
+from tritium.api.keys import WORKSPACE
 from tritium.api.visit import Visit
 from tritium.errors import InvalidRequest
 from tritium.ledger.sums import Activity
@@ -14,7 +15,7 @@ from tritium.ledger.sums import Activity
 
 async def credits_(visit: Visit) -> None:
     """`total_usage` is everything the ledger knows the cost of. Nobody buys credits here, so `total_credits` is the sum
-    of the keys' limits, or null if no key has one.
+    of the keys' limits, and 0 if no key has one.
 
     Raises:
         PermissionDenied: this takes the management key, or a gateway without keys.
@@ -24,24 +25,31 @@ async def credits_(visit: Visit) -> None:
         accounts.manage(visit.caller)
     used, *_ = await accounts.costs(None)
     limits = [use.key.limit_nanodollars for use in await accounts.uses()]
-    known = [limit for limit in limits if limit is not None]
-    total = dollars(sum(known)) if known else None
+    total = dollars(sum(limit for limit in limits if limit is not None))
     await visit.json({"data": {"total_credits": total, "total_usage": dollars(used)}})
 
 
 async def activity(visit: Visit) -> None:
-    """Calls by day and model: today and the 30 days before it, or one `date`; of one `api_key_hash`, if given.
+    """Calls by day and endpoint: today and the 30 days before it, or one `date`; of one `api_key_hash`, if given.
+
+    There is one workspace, which `group_by=workspace` names on every row, and there are no users to filter by.
 
     Raises:
         PermissionDenied: this takes the management key, or a gateway without keys.
-        InvalidRequest: the date isn't one.
+        InvalidRequest: the date isn't one, or rows can't be grouped so.
     """
     accounts = visit.services.accounts
     if visit.caller != LOCAL:
         accounts.manage(visit.caller)
-    given = visit.query("date")
-    found = await accounts.activity(None if given is None else _day(given), visit.query("api_key_hash"))
-    await visit.json({"data": [_activity_object(row) for row in found]})
+    given, grouped, wanted = visit.query("date"), visit.query("group_by"), visit.query("workspace_id")
+    if grouped not in (None, "workspace"):
+        raise InvalidRequest(f"'group_by' is 'workspace' or left out, not {grouped!r}.", param="group_by")
+    day = None if given is None else _day(given)
+    found = []
+    if wanted in (None, WORKSPACE):
+        found = await accounts.activity(day, visit.query("api_key_hash"))
+    whose = {} if grouped is None else {"workspace_id": WORKSPACE}
+    await visit.json({"data": [_activity_object(row) | whose for row in found]})
 
 
 def _day(given: str) -> int:
@@ -56,7 +64,7 @@ def _activity_object(row: Activity) -> dict[str, Any]:
         "date": f"{datetime.fromtimestamp(row.day, UTC):%Y-%m-%d}",
         "model": row.model,
         "model_permaslug": row.model,
-        "endpoint_id": row.model,
+        "endpoint_id": f"{row.provider}:{row.model}",
         "provider_name": row.provider,
         "usage": dollars(row.cost_nanodollars),
         "byok_usage_inference": 0,
@@ -64,4 +72,5 @@ def _activity_object(row: Activity) -> dict[str, Any]:
         "prompt_tokens": row.input_tokens,
         "completion_tokens": row.output_tokens,
         "reasoning_tokens": row.reasoning_tokens,
+        "cached_tokens": row.cache_read_tokens,
     }

@@ -16,16 +16,13 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 
+JSON = (b"content-type", b"application/json")
+
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class ClientLeft(Exception):
     """The client hung up before its request was whole."""
-
-
-def header(scope: Scope, name: bytes) -> str | None:
-    """The first value of a header."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
@@ -52,21 +49,37 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             break
-    if not size:
+    return checked_body(parts[0] if len(parts) == 1 else b"".join(parts), limit)
+
+
+def checked_body(body: bytes, limit: int) -> bytes:
+    """A body that is all there.
+
+    Raises:
+        PayloadTooLarge, InvalidRequest: see `read_body`.
+    """
+    if not body:
         raise InvalidRequest("The body is empty; send a JSON object.")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
 
 
 def _too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"The body is larger than the {limit:,} bytes this server takes (server.max_body_bytes).")
 
 
-async def send_json(send: Send, status: int, document: Any, headers: Headers | None = None) -> None:
+async def send_json(send: Send, status: int, document: Any, headers: Headers = ()) -> None:
     """A JSON answer; bytes are sent as they are."""
-    body = document if isinstance(document, bytes) else _encode(document)
-    fixed = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *(headers or ())]})
+    body = encoded(document)
+    given = [JSON, (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": given})
     await send({"type": "http.response.body", "body": body})
+
+
+def encoded(document: Any) -> bytes:
+    """As JSON, unless it is already."""
+    return document if isinstance(document, bytes) else _encode(document)
 
 
 @asynccontextmanager

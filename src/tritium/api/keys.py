@@ -189,6 +189,8 @@ def key_object(use: KeyUse) -> dict[str, Any]:
         "expires_at": iso(key.expires_at),
         "creator_user_id": None,
         "workspace_id": WORKSPACE,
+        "external_user": None,
+        "last_used_at": None,
         "allowed_models": key.allowed_models,
         "allowed_providers": key.allowed_providers,
         "requests_per_minute": key.requests_per_minute,

@@ -15,6 +15,8 @@ from msgspec import Meta, Raw, Struct
 from tritium.api.answering import send_answer
 from tritium.api.completion import usage_object
 from tritium.api.errors import Dialect, error_object, render_error
+from tritium.api.metadata import answer_with_metadata, wants_metadata
+from tritium.api.session import in_session
 from tritium.api.visit import Visit
 from tritium.chat import ChatRequest, Choice, Chunk, Completion, Delta, invalid_field
 from tritium.errors import InvalidRequest, TritiumError
@@ -25,7 +27,7 @@ _DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class _Body(Struct):
+class PromptBody(Struct):
     """The fields that chat doesn't have, or has in another form."""
 
     prompt: str | Annotated[list[Any], Meta(min_length=1)]
@@ -35,7 +37,7 @@ class _Body(Struct):
     logprobs: int | Literal[False] | None = None
 
 
-_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_body = msgspec.json.Decoder(PromptBody).decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -45,7 +47,12 @@ async def completions(visit: Visit) -> None:
     Raises:
         TritiumError: before anything was sent; the caller renders it.
     """
-    request = read_prompt(await visit.body())
+    request = in_session(visit, read_prompt(await visit.body()))
+    if wants_metadata(visit):
+        await answer_with_metadata(
+            visit, request, lambda exchange: CompletionsEncoder(exchange.call.id, request, visit.dialect)
+        )
+        return
     exchange = visit.services.gateway.chat(request, caller=visit.caller)
     await send_answer(visit, exchange, CompletionsEncoder(exchange.call.id, request, visit.dialect))
 
@@ -66,7 +73,7 @@ def read_prompt(data: bytes) -> ChatRequest:
         raise InvalidRequest("The body is nested too deeply. Send flatter JSON.") from None
     _refuse_raw_text(body)
     message = {"role": "user", "content": _prompt(body.prompt)}
-    others = {name: value for name, value in fields.items() if name not in _Body.__struct_fields__}
+    others = {name: value for name, value in fields.items() if name not in PromptBody.__struct_fields__}
     return ChatRequest.decode(_encode({**others, "messages": [message]}))
 
 
@@ -82,7 +89,7 @@ def _prompt(prompt: str | list[Any]) -> str:
     return prompt[0]
 
 
-def _refuse_raw_text(body: _Body) -> None:
+def _refuse_raw_text(body: PromptBody) -> None:
     asked = {
         "echo": body.echo,
         "suffix": body.suffix,

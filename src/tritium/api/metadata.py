@@ -12,6 +12,8 @@ import msgspec
 
 from tritium.api.answering import Encoder, send_answer
 from tritium.api.completion import dollars
+from tritium.api.exchange import Headers
+from tritium.api.response_cache import FromMemory
 from tritium.api.visit import Visit
 from tritium.catalog.catalog import Catalog
 from tritium.chat import ChatRequest, Chunk, Completion
@@ -32,8 +34,16 @@ def wants_metadata(visit: Visit) -> bool:
     return given is not None and given.casefold() == "enabled"
 
 
-async def answer_with_metadata(visit: Visit, request: ChatRequest, encoder: Callable[[Exchange], Encoder]) -> None:
+async def answer_with_metadata(
+    visit: Visit,
+    request: ChatRequest,
+    encoder: Callable[[Exchange], Encoder],
+    headers: Callable[[Exchange], Headers] = lambda _: (),
+    inside: bytes = b"",
+) -> None:
     """Answer a chat request as without, and say how it came about.
+
+    `inside` closes the objects that the answer is in within a stream's last event: nothing where it is that event.
 
     Raises:
         TritiumError: before anything was sent; with the metadata, if it got as far as being routed.
@@ -43,23 +53,28 @@ async def answer_with_metadata(visit: Visit, request: ChatRequest, encoder: Call
     try:
         exchange = gateway.chat(request, caller=visit.caller)
         rows = exchange.account.rows
-        await send_answer(visit, exchange, _Telling(encoder(exchange), gateway.catalog, request, rows))
+        telling = _Telling(encoder(exchange), gateway.catalog, request, rows, inside)
+        await send_answer(visit, exchange, telling, headers(exchange))
     except (UpstreamError, NoEndpoint) as error:
         error.router_metadata = router_metadata(gateway.catalog, request, rows)
         raise
 
 
 class _Telling:
-    """An encoder of JSON objects, with one member more where it ends."""
+    """An encoder of JSON objects, with one member more where it ends; an answer from memory took no route."""
 
-    def __init__(self, encoder: Encoder, catalog: Catalog, request: ChatRequest, rows: Sequence[Generation]) -> None:
+    def __init__(
+        self, encoder: Encoder, catalog: Catalog, request: ChatRequest, rows: Sequence[Generation], inside: bytes
+    ) -> None:
         self._encoder = encoder
         self._catalog = catalog
         self._request = request
         self._rows = rows
+        self._inside = inside
 
     def whole(self, completion: Completion, only: Chunk | None, account: Account, run: Any) -> bytes:
-        return self._told(self._encoder.whole(completion, only, account, run), end=b"}")
+        document = self._encoder.whole(completion, only, account, run)
+        return document if isinstance(account, FromMemory) else self._told(document, end=b"}")
 
     def begin(self) -> bytes:
         return self._encoder.begin()
@@ -71,14 +86,19 @@ class _Telling:
         return self._encoder.progress(event)
 
     def end(self, account: Account, run: Any) -> list[bytes]:
-        return self._last_told(self._encoder.end(account, run))
+        events = self._encoder.end(account, run)
+        return events if isinstance(account, FromMemory) else self._last_told(events)
 
     def failure(self, error: TritiumError) -> list[bytes]:
         return self._last_told(self._encoder.failure(error))
 
     def _last_told(self, events: list[bytes]) -> list[bytes]:
-        *before, last, done = events if len(events) > 1 else [b"", *events]
-        return [*before, self._told(last, end=b"}\n\n"), done] if last else events
+        """In the last event that is an object; after it may come the word that there are no more."""
+        end = b"}" + self._inside + b"\n\n"
+        at = max((place for place, event in enumerate(events) if event.endswith(end)), default=None)
+        if at is None:
+            return events
+        return [*events[:at], self._told(events[at], end), *events[at + 1 :]]
 
     def _told(self, document: bytes, end: bytes) -> bytes:
         found = _encode(router_metadata(self._catalog, self._request, self._rows))

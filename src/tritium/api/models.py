@@ -15,6 +15,7 @@ from tritium.accounts.key import first_forbidden
 from tritium.api.visit import Visit
 from tritium.catalog.catalog import Listed
 from tritium.errors import InvalidRequest, UnknownModel
+from tritium.ledger.prices import Prices
 
 _MOST_ROWS, _USUAL_ROWS = 1000, 500
 _CHEAPEST_LAST = Decimal("Infinity")
@@ -46,21 +47,12 @@ async def count(visit: Visit) -> None:
 
 async def retrieve(visit: Visit) -> None:
     """One model, as OpenAI's SDK fetches it: the object itself."""
-    await visit.json(_row(_named(visit)))
+    await visit.json(row_object(named_row(visit)))
 
 
 async def model(visit: Visit) -> None:
     """One model, as OpenRouter's SDK fetches it."""
-    await visit.json({"data": _row(_named(visit))})
-
-
-async def endpoints(visit: Visit) -> None:
-    """Where a model is served: here that is one provider, or for a fusion none that could be named before it runs."""
-    row = _named(visit)
-    model = _row(row)
-    described = {name: model[name] for name in ("id", "name", "created", "description", "architecture")}
-    served = [] if row.kind == "fusion" else [_endpoint(row, model)]
-    await visit.json({"data": {**described, "endpoints": served}})
+    await visit.json({"data": row_object(named_row(visit))})
 
 
 async def providers(visit: Visit) -> None:
@@ -93,7 +85,7 @@ def _all(visit: Visit) -> list[Listed]:
     return [*catalog.listed(), *catalog.listed_embeddings()]
 
 
-def _named(visit: Visit) -> Listed:
+def named_row(visit: Visit) -> Listed:
     name = visit.arguments["name"]
     found = next((row for row in _all(visit) if row.id == name), None)
     if found is None:
@@ -113,17 +105,20 @@ def _gives(visit: Visit, row: Listed) -> bool:
 def _wanted(visit: Visit, row: Listed) -> bool:
     known = row.capabilities
     prices = row.prices
+    bounds = (  # all of them, so that a wrong one is refused whatever the others leave
+        _within(visit, "context", None, _context(row)),
+        _within(visit, "min_price", "max_price", None if prices is None else prices.input),
+        _within(visit, "min_output_price", "max_output_price", None if prices is None else prices.output),
+    )
     return (
-        _gives(visit, row)
+        all(bounds)
+        and _gives(visit, row)
         and _list(visit, "supported_parameters") <= set(known.parameters)
         and _list(visit, "input_modalities") <= set(known.inputs)
         and _any(_list(visit, "model_authors"), (row.maker, row.id.partition("/")[0]))
         and _any(_list(visit, "providers"), (row.provider,))
         and (visit.query("q") or "").strip().casefold() in row.id.casefold()
         and (visit.query("arch") or "").strip().casefold() in row.id.casefold()
-        and _within(visit, "context", None, _context(row))
-        and _within(visit, "min_price", "max_price", None if prices is None else prices.input)
-        and _within(visit, "min_output_price", "max_output_price", None if prices is None else prices.output)
     )
 
 
@@ -190,7 +185,7 @@ def _ordered(visit: Visit, rows: list[Listed]) -> list[Listed]:
 
 async def _page(visit: Visit, rows: list[Listed]) -> None:
     """Everything, unless `offset` or `limit` asks for a part."""
-    offset, limit = _whole(visit, "offset", 0, None), _whole(visit, "limit", 1, _MOST_ROWS)
+    offset, limit = whole_number(visit, "offset", 0, None), whole_number(visit, "limit", 1, _MOST_ROWS)
     part, following = rows, None
     if offset is not None or limit is not None:
         start, size = offset or 0, limit or _USUAL_ROWS
@@ -198,10 +193,17 @@ async def _page(visit: Visit, rows: list[Listed]) -> None:
         if start + size < len(rows):
             following = _link(visit, offset=start + size, limit=size)
     links = {"next": following}
-    await visit.json({"object": "list", "data": [_row(row) for row in part], "total_count": len(rows), "links": links})
+    await visit.json(
+        {"object": "list", "data": [row_object(row) for row in part], "total_count": len(rows), "links": links}
+    )
 
 
-def _whole(visit: Visit, name: str, least: int, most: int | None) -> int | None:
+def whole_number(visit: Visit, name: str, least: int, most: int | None) -> int | None:
+    """A query parameter; None if it isn't given.
+
+    Raises:
+        InvalidRequest: it is no whole number within the bounds.
+    """
     given = visit.query(name)
     if given is None or given in ("", "null"):
         return None
@@ -225,9 +227,10 @@ def _context(row: Listed) -> int | None:
     return row.context_tokens or row.capabilities.context_tokens
 
 
-def _row(row: Listed) -> dict[str, Any]:
+def row_object(row: Listed) -> dict[str, Any]:
     known = row.capabilities
     inputs, outputs = list(known.inputs), list(known.outputs)
+    alias = {} if row.target is None else {"alias_target": {"slug": row.target, "name": row.target}}
     return {
         "id": row.id,
         "object": "model",
@@ -254,41 +257,18 @@ def _row(row: Listed) -> dict[str, Any]:
         "supported_parameters": known.parameters,
         "default_parameters": None,
         "supported_voices": None,
-        "alias_target": row.target,
+        **alias,
         "links": {"details": f"/api/v1/models/{row.id}/endpoints"},
     }
 
 
-def _endpoint(row: Listed, model: dict[str, Any]) -> dict[str, Any]:
-    """What isn't measured here is null."""
-    provider = (row.target or row.id).partition("/")[0]
-    return {
-        "name": f"{provider} | {row.target or row.id}",
-        "tag": provider,
-        "provider_name": provider,
-        "model_id": row.id,
-        "model_name": row.id,
-        "context_length": model["context_length"],
-        "max_completion_tokens": row.capabilities.output_tokens,
-        "max_prompt_tokens": None,
-        "pricing": model["pricing"],
-        "quantization": None,
-        "supported_parameters": model["supported_parameters"],
-        "supports_implicit_caching": False,
-        "status": 0,
-        "uptime_last_5m": None,
-        "uptime_last_30m": None,
-        "uptime_last_1d": None,
-        "latency_last_30m": None,
-        "throughput_last_30m": None,
-    }
-
-
 def _pricing(row: Listed) -> dict[str, str] | None:
-    """Dollars per token as strings; -1 where it depends on who is asked; null where nobody knows."""
-    if row.kind != "model":
-        return {"prompt": "-1", "completion": "-1"}
-    prices = row.prices
+    """-1 where it depends on who is asked."""
+    return {"prompt": "-1", "completion": "-1"} if row.kind != "model" else pricing_object(row.prices)
+
+
+def pricing_object(prices: Prices | None) -> dict[str, str] | None:
+    """Dollars per token as strings; null where nobody knows."""
     if prices is None:
         return None
     known = {

@@ -19,7 +19,7 @@ NOBODY = ""
 
 
 async def generation(visit: Visit) -> None:
-    """OpenRouter's generation object; for a fused answer the sum over its calls.
+    """OpenRouter's generation object; for a fused answer the sum over its calls, or one of them by its own id.
 
     Raises:
         InvalidRequest: no id was given.
@@ -35,8 +35,9 @@ async def generation(visit: Visit) -> None:
 
 
 def _generation_object(wanted: str, rows: list[Generation]) -> dict[str, Any]:
-    fused = any(row.role != "solo" for row in rows)
-    final = [row for row in rows if row.role in ("solo", "synthesizer")] or rows
+    """What isn't measured, or doesn't exist here, is null."""
+    fused = any(row.role in _OF_A_FUSION for row in rows)
+    final = [row for row in rows if row.role not in _OF_A_FUSION or row.role == "synthesizer"] or rows
     head = next((row for row in reversed(final) if row.outcome == "ok"), final[0])  # others were passed over
     cost = dollars(total([row.cost_nanodollars for row in rows]))
     began = min(row.created_at for row in rows)
@@ -47,7 +48,7 @@ def _generation_object(wanted: str, rows: list[Generation]) -> dict[str, Any]:
         "model": head.model,
         "router": "openrouter/fusion" if fused else None,
         "provider_name": head.provider,
-        "api_type": "completions",
+        "api_type": {"embedding": "embeddings", "rerank": "rerank"}.get(head.role, "completions"),
         "created_at": datetime.fromtimestamp(began, UTC).isoformat().replace("+00:00", "Z"),
         "streamed": head.streamed,
         "cancelled": any(row.outcome == "cancelled" for row in rows) if not fused else head.outcome == "cancelled",
@@ -64,7 +65,48 @@ def _generation_object(wanted: str, rows: list[Generation]) -> dict[str, Any]:
         "usage": cost,
         "upstream_inference_cost": cost,
         "is_byok": True,
+        "provider_responses": [_response_object(row) for row in rows],
+        **_UNKNOWN,
         "calls": [_call_object(row) for row in rows],
+    }
+
+
+_OF_A_FUSION = ("seat", "judge", "synthesizer", "repair")
+_UNKNOWN: dict[str, Any] = {
+    "app_id": None,
+    "cache_discount": None,
+    "data_region": "global",
+    "external_user": None,
+    "http_referer": None,
+    "moderation_latency": None,
+    "native_finish_reason": None,
+    "native_tokens_completion_images": None,
+    "num_fetches": None,
+    "num_input_audio_prompt": None,
+    "num_media_completion": None,
+    "num_media_prompt": None,
+    "num_search_results": None,
+    "origin": "",
+    "preset_id": None,
+    "response_cache_source_id": None,
+    "service_tier": None,
+    "session_id": None,
+    "upstream_id": None,
+    "user_agent": None,
+    "web_search_engine": None,
+    "workspace_id": None,
+}
+"""Fields that OpenRouter's clients insist on."""
+
+
+def _response_object(row: Generation) -> dict[str, Any]:
+    """What a provider answered; the status is null of a call that was cut short."""
+    return {
+        "provider_name": row.provider,
+        "model_permaslug": row.model,
+        "status": row.status,
+        "latency": row.latency_ms,
+        "is_byok": True,
     }
 
 
@@ -75,6 +117,7 @@ def _call_object(row: Generation) -> dict[str, Any]:
         "model": row.model,
         "provider_name": row.provider,
         "outcome": row.outcome,
+        "status": row.status,
         "error": row.error,
         "tokens_prompt": row.usage.input,
         "tokens_completion": row.usage.output,

@@ -44,23 +44,27 @@ class Wish(NamedTuple):
         return cls(min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS), clear)
 
 
+class FromMemory(Account):
+    """The account of an answer that nobody was asked for."""
+
+    __slots__ = ()
+
+
 def cache_key(visit: Visit, fields: Mapping[str, Raw]) -> bytes:
     """Who asks, where, and for what: the body without its white space, its properties in their order."""
     body = msgspec.json.format(msgspec.json.encode(fields), indent=-1)
     return hashlib.sha256(b"\0".join((visit.caller.encode(), visit.path.encode(), body))).digest()
 
 
-async def from_cache(visit: Visit, exchange: Exchange) -> tuple[Exchange, Headers]:
-    """The exchange as it is, or one that remembers its answer, or one that gives a remembered answer; and headers."""
-    wish = Wish.read(visit)
-    if wish is None:
-        return exchange, ()
+async def from_cache(visit: Visit, exchange: Exchange, wish: Wish) -> tuple[Exchange, Headers]:
+    """An exchange that remembers its answer, or one that gives a remembered answer; and headers."""
     store, request, call, account = visit.services.answers, exchange.request, exchange.call, exchange.account
     key = cache_key(visit, request.fields)
     found = await _found(store, key, wish)
     if found is None:
         return Exchange(request, call, account, _Remembering(exchange, store, key, wish)), _miss(wish)
-    return Exchange(request, call, account, _Again(found, call, account, streamed=request.streaming)), _hit(found)
+    free = FromMemory(account)
+    return Exchange(request, call, free, _Again(found, call, free, streamed=request.streaming)), _hit(found)
 
 
 async def cached_document(
@@ -185,4 +189,5 @@ def _free(found: Kept, call: Call, *, streamed: bool) -> Generation:
         first_token_ms=None,
         latency_ms=0.0,
         caller=call.caller,
+        output_nanodollars=0,
     )

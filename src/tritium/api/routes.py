@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
-from tritium.api import auth, keys, models, records, vectors
+from tritium.api import auth, keys, models, presets, records, vectors
 from tritium.api.chat import chat_completions
 from tritium.api.credits import activity, credits_
+from tritium.api.endpoints import endpoints
 from tritium.api.health import health
 from tritium.api.legacy_completions import completions
 from tritium.api.messages.handler import count_tokens, messages
+from tritium.api.openapi import openapi
 from tritium.api.responses.handler import responses
 from tritium.api.visit import Handler
 from tritium.errors import MethodNotAllowed, NotFound
@@ -27,10 +29,14 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/models": {"GET": models.models},
     "/models/count": {"GET": models.count},
     "/models/user": {"GET": models.of_caller},
-    "/models/{name*}/endpoints": {"GET": models.endpoints},
+    "/models/{name*}/endpoints": {"GET": endpoints},
     "/models/{name*}": {"GET": models.retrieve},
     "/model/{name*}": {"GET": models.model},
     "/providers": {"GET": models.providers},
+    "/presets": {"GET": presets.list_presets},
+    "/presets/{slug}": {"GET": presets.preset},
+    "/presets/{slug}/versions": {"GET": presets.versions},
+    "/presets/{slug}/versions/{version}": {"GET": presets.version},
     "/generation": {"GET": records.generation},
     "/fusion/runs": {"GET": records.runs},
     "/fusion/runs/{id}": {"GET": records.run},
@@ -42,6 +48,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/auth/keys": {"POST": auth.redeem_code},
     "/auth/keys/code": {"POST": auth.create_code},
     "/health": {"GET": health},
+    "/openapi.json": {"GET": openapi},
 }
 
 

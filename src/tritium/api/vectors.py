@@ -24,6 +24,8 @@ async def embeddings(visit: Visit) -> None:
     """
     request = VectorRequest.decode(await visit.body(), EmbeddingBody)
     exchange = visit.services.gateway.vectors(request, caller=visit.caller)
+    visit.generation_id = exchange.call.id
+    request = exchange.request  # as it may leave
 
     async def document() -> dict[str, Any]:
         answer = await exchange.model.embed(request, exchange.call)
@@ -44,6 +46,8 @@ async def rerank(visit: Visit) -> None:
     """
     request = VectorRequest.decode(await visit.body(), RerankBody)
     exchange = visit.services.gateway.vectors(request, caller=visit.caller)
+    visit.generation_id = exchange.call.id
+    request = exchange.request  # as it may leave
     async with cancelled_when_client_leaves(visit.receive):
         answer = await exchange.model.rerank(request, exchange.call)
         results = [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from tritium.accounts.accounts import Accounts
 from tritium.accounts.admission import LOCAL, MANAGEMENT
 from tritium.api.errors import Dialect
-from tritium.api.exchange import Headers, Receive, Scope, Send, read_body, send_json
+from tritium.api.exchange import JSON, Headers, Receive, Scope, Send, checked_body, encoded, read_body, send_json
 from tritium.api.kept_answers import AnswerStore
 from tritium.api.ledger_view import Records
 from tritium.config import Server
@@ -30,6 +30,16 @@ class Services:
     """For requests that ask to be answered from memory."""
 
 
+class WholeRequest(Protocol):
+    """A request that a server hands over with its body in, to be cancelled when its client leaves."""
+
+    body: bytes
+
+    def reply(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer; its length is not among the headers."""
+        ...
+
+
 @dataclass(slots=True)
 class Visit:
     """A request. `path` is without the prefix, `arguments` what the route's pattern found in it."""
@@ -46,8 +56,7 @@ class Visit:
     arguments: dict[str, str] = field(default_factory=dict)
     generation_id: str | None = None
     """Of the answer under way: its run can be found by it, also when it failed."""
-    watched: bool = False
-    """Whoever serves this cancels it when the client leaves; otherwise the handler has to look out itself."""
+    whole: WholeRequest | None = None
     answered: bool = False
     """The status is out: a failure can't have its own any more."""
 
@@ -76,16 +85,27 @@ class Visit:
         """Whether what was recorded for that caller is this one's to see."""
         return self.caller in (LOCAL, MANAGEMENT, caller)
 
+    @property
+    def watched(self) -> bool:
+        """Whoever serves this cancels it when the client leaves; otherwise the handler has to look out itself."""
+        return self.whole is not None
+
     async def body(self) -> bytes:
         """The whole body.
 
         Raises:
             PayloadTooLarge, InvalidRequest, ClientLeft: see `read_body`.
         """
+        if self.whole is not None:
+            return checked_body(self.whole.body, self.services.settings.max_body_bytes)
         return await read_body(self.scope, self.receive, self.services.settings.max_body_bytes)
 
-    async def json(self, document: Any, status: int = 200, headers: Headers | None = None) -> None:
-        await send_json(self.send, status, document, headers)
+    async def json(self, document: Any, status: int = 200, headers: Headers = ()) -> None:
+        if self.whole is None:
+            await send_json(self.send, status, document, headers)
+        else:
+            self.answered = True
+            self.whole.reply(status, (JSON, *headers), encoded(document))
 
 
 Handler = Callable[[Visit], Awaitable[None]]

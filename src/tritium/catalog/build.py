@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tritium.catalog.capabilities import EMBEDDED, LOCAL_SERVER, UNKNOWN, Capabilities, capabilities
@@ -12,28 +13,26 @@ from tritium.catalog.parameters import ignored_parameters
 from tritium.catalog.price_book import UNLISTED, Listing, look_up
 from tritium.catalog.price_update import NAME as NEWER_PRICES
 from tritium.catalog.slugs import Policy, Slugs
-from tritium.config import Config, Price, Provider, Routing, price_decimal
+from tritium.catalog.sources import vendor_sources
+from tritium.config import Config, Price, Provider, Recorded, Routing, price_decimal
 from tritium.errors import ConfigError, InvalidRequest, suggestion
 from tritium.fusion.options import FusionOptions, configured
 from tritium.fusion.roster import Profile
 from tritium.ledger.prices import FREE, Prices
-from tritium.providers.anthropic import AnthropicFormat
-from tritium.providers.gemini import GeminiFormat
-from tritium.providers.keys import read_keys
 from tritium.providers.local.faults import PROVIDER as LOCAL
 from tritium.providers.local.runtime import LlamaRuntime
 from tritium.providers.local.shelf import InstalledModel
 from tritium.providers.local.source import LocalSource
-from tritium.providers.openai import OpenAIFormat
+from tritium.providers.model_rules import dropped_for
+from tritium.providers.recorded import PROVIDER as RECORDED
+from tritium.providers.recorded.price_list import ListedModel, read_price_list
+from tritium.providers.recorded.recordings import Recordings
+from tritium.providers.recorded.source import RecordedSource
 from tritium.providers.registry import Vendor
 from tritium.providers.scripted import PROVIDER as SCRIPTED
 from tritium.providers.scripted import ScriptedSource, script_prices
 from tritium.providers.scripted_vectors import ScriptedVectors
-from tritium.providers.source import HttpSource
 from tritium.providers.transport import Timeouts, Transport
-from tritium.providers.vector_http import HttpVectors
-from tritium.providers.vectors import VectorSource
-from tritium.providers.wire import WireFormat
 from tritium.routing.health import Breaker
 from tritium.routing.limit import Gate
 from tritium.routing.preferences import parse_preferences
@@ -55,6 +54,7 @@ def build_catalog(
     transport: Transport,
     embedded: Shelf | None,
     cooldowns: Cooldowns | None = None,
+    recorded: Shelf | None = None,
 ) -> Catalog:
     """Put it together. `cooldowns` are those of other replicas, where there are any.
 
@@ -68,17 +68,22 @@ def build_catalog(
     ]
     if embedded is not None:
         shelves.append(embedded)
+    if recorded is not None:
+        shelves.append(recorded)
     shelves.append(_scripted_shelf())
     fusions, aliases, routes = _own_models(config)
-    providers = {*rows, LOCAL, SCRIPTED}
+    providers = {*rows, LOCAL, RECORDED, SCRIPTED}
     _refuse_dead_ends(aliases, {*fusions, *aliases, *routes}, _authors(rows) | providers)
     _refuse_lost_endpoints(routes, _authors(rows) | providers)
     missing = {name: " and ".join((" or ".join(row.keys), *row.needs)) for name, row in rows.items() if row.keys}
+    missing[RECORDED] = "recorded.path in the configuration"
     slugs = Slugs(
         {shelf.provider: shelf for shelf in shelves},
         routes,
         _policy(config.routing),
-        frozenset(("tritium", LOCAL, SCRIPTED, *(name for name, row in rows.items() if row.loopback or row.made_up))),
+        frozenset(
+            ("tritium", LOCAL, RECORDED, SCRIPTED, *(name for name, row in rows.items() if row.loopback or row.made_up))
+        ),
         cooldowns,
     )
     return Catalog(shelves, fusions, aliases, missing, slugs, _presets(config))
@@ -119,7 +124,7 @@ def switched_on(provider: str, row: Vendor, environment: Mapping[str, str], foun
         return provider in found
     if row.needs:
         return False
-    if row.key(environment) is not None:
+    if row.token_command or row.key(environment) is not None:
         return True
     return row.own and (row.loopback or row.free or not row.keys)
 
@@ -187,16 +192,8 @@ def _vendor_shelf(
     transport: Transport,
 ) -> Shelf:
     own = config.providers.get(provider, Provider())
-    source = HttpSource(
-        provider,
-        base_url=row.base_url,
-        key=row.key(environment),
-        spare_keys=read_keys(row.keys, environment)[1:],
-        wire=_wire(row),
-        transport=transport,
-        timeouts=Timeouts(row.connect_seconds, row.first_byte_seconds, row.between_bytes_seconds, own.total_seconds),
-        headers=tuple((name.lower().encode(), value.encode()) for name, value in row.headers.items()),
-    )
+    timeouts = Timeouts(row.connect_seconds, row.first_byte_seconds, row.between_bytes_seconds, own.total_seconds)
+    sources = vendor_sources(provider, row, environment, transport, timeouts)
     served = tuple(found or ()) or row.models
     newer_prices = config.data_path / NEWER_PRICES
 
@@ -213,7 +210,7 @@ def _vendor_shelf(
 
     def known(model: str) -> Capabilities:
         found = capabilities(provider, model) or (LOCAL_SERVER if row.loopback else UNKNOWN)
-        return found.without(row.quirks.drop)
+        return found.without(dropped_for(model, row.quirks))
 
     def embedding_prices(model: str) -> Prices | None:
         return prices(model) or listing(model).embedding
@@ -222,13 +219,13 @@ def _vendor_shelf(
     panel = tuple(model for model in served or row.panel if model not in embeddings)
     return Shelf(
         provider=provider,
-        source=source,
+        source=sources.answers,
         models=served or row.panel,
         panel=panel,
         prices=prices,
         context_tokens=lambda model: listing(model).context_tokens or known(model).context_tokens,
         capabilities=known,
-        vectors=_vectors(row, source),
+        vectors=sources.vectors,
         embeddings=embeddings,
         embedding_prices=embedding_prices,
         profile=lambda name: _profile(name, provider, panel),
@@ -241,7 +238,9 @@ def _vendor_shelf(
         collects_data=False if row.loopback else _collects(own),
         retains_data=False if row.loopback else (None if own.zdr is None else not own.zdr),
         quantization=own.quantization,
-        ignored=lambda model: ignored_parameters(row.format, row.quirks.drop, capabilities(provider, model)),
+        ignored=lambda model: ignored_parameters(
+            row.format, dropped_for(model, row.quirks), capabilities(provider, model)
+        ),
         gates=_gates(provider, own),
     )
 
@@ -260,31 +259,11 @@ def _gates(provider: str, own: Provider) -> Callable[[str], tuple[Gate, ...]]:
     return lambda model: (*((single[model],) if model in single else ()), *whole)
 
 
-def _vectors(row: Vendor, source: HttpSource) -> VectorSource | None:
-    compatible = row.format == "openai"
-    embeddings = row.embeddings_url or (f"{row.base_url}/embeddings" if compatible else None)
-    rerank = row.rerank_url or (f"{row.base_url}/rerank" if compatible else None)
-    if embeddings is None and rerank is None:
-        return None
-    openrouter = row.quirks.openrouter_fields
-    return HttpVectors(
-        source, embeddings_url=embeddings, rerank_url=rerank, top_n=row.quirks.top_n, openrouter_fields=openrouter
-    )
-
-
 def own_prices(own: Price) -> Prices:
     """Prices as the configuration gives them."""
     read = None if own.cache_read is None else price_decimal(own.cache_read)
     write = None if own.cache_write is None else price_decimal(own.cache_write)
     return Prices(price_decimal(own.input), price_decimal(own.output), read, write)
-
-
-def _wire(row: Vendor) -> WireFormat:
-    if row.format == "anthropic":
-        return AnthropicFormat()
-    if row.format == "gemini":
-        return GeminiFormat()
-    return OpenAIFormat(row.quirks)
 
 
 def _profile(name: str, provider: str, panel: Sequence[str]) -> Profile:
@@ -341,4 +320,40 @@ def embedded_shelf(embedded: Sequence[InstalledModel], runtime: LlamaRuntime) ->
         collects_data=False,
         retains_data=False,
         capabilities=lambda _: EMBEDDED,
+    )
+
+
+def recorded_shelf(settings: Recorded) -> Shelf | None:
+    """The recorded answers, if a folder is named. They are for measuring: on no panel unless it names them.
+
+    Raises:
+        ConfigError: the folder holds no tables, or one can't be read.
+    """
+    if settings.path is None:
+        return None
+    folder = Path(settings.path).expanduser()
+    recordings = Recordings.read(folder)
+    price_list = folder / "prices.csv"
+    listed = read_price_list(price_list) if price_list.exists() else {}
+
+    def known(model: str) -> ListedModel:
+        return listed.get(model, ListedModel())
+
+    def profile(name: str) -> Profile:
+        model = name.partition("/")[2]
+        strength = known(model).strength
+        maker = known(model).maker or maker_of(model, RECORDED, of_many=True)
+        return Profile(name, maker, strength=0.5 if strength is None else strength)
+
+    return Shelf(
+        provider=RECORDED,
+        source=RecordedSource(recordings, settings.speed),
+        models=recordings.models,
+        panel=(),
+        prices=lambda model: known(model).prices,
+        context_tokens=lambda _: None,
+        profile=profile,
+        open_ended=False,
+        collects_data=False,
+        retains_data=False,
     )

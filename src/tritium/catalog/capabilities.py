@@ -6,7 +6,7 @@ chat API does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from functools import lru_cache
 from importlib.resources import files
 
@@ -36,7 +36,7 @@ class Capabilities(Struct, frozen=True):
     refused: frozenset[str] = frozenset()
     """Parameters that this provider doesn't take, whatever the model."""
 
-    def without(self, parameters: Sequence[str]) -> Capabilities:
+    def without(self, parameters: Collection[str]) -> Capabilities:
         """The same at a provider that doesn't take these."""
         return replace(self, refused=frozenset(parameters)) if parameters else self
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from tritium.catalog.capabilities import EMBEDDINGS, FUSION, UNKNOWN, Capabilities
 from tritium.catalog.shelf import Shelf
 from tritium.catalog.slugs import Policy, Slugs
+from tritium.catalog.vector_endpoint import VectorEndpoint
 from tritium.chat import ChatRequest, Usage
 from tritium.errors import ConfigError, InvalidRequest, UnknownModel, suggestion
 from tritium.fusion.fusion import Fusion
@@ -72,7 +73,7 @@ class Catalog:
         self._aliases = dict(aliases)
         self._fusions = {name: Fusion(name, options, self) for name, options in fusions.items()}
         self._slugs = slugs or Slugs(self.shelves, {}, Policy())
-        self._presets = presets or {}
+        self.presets = presets or {}
         for alias in self._aliases:
             self._follow(alias)
         for fusion in self._fusions:
@@ -98,7 +99,7 @@ class Catalog:
         Raises:
             InvalidRequest: there is no such preset, or it leaves the model open.
         """
-        return with_preset(request, self._presets) if names_preset(request) else request
+        return with_preset(request, self.presets) if names_preset(request) else request
 
     def route(self, request: ChatRequest) -> Model:
         """The model that answers a request: the one it names, followed by its fallbacks.
@@ -112,8 +113,9 @@ class Catalog:
         names = fallback_names(request)
         models = [self.resolve(name) for name in names]
         if read_preferences(request).across_models and all(isinstance(model, Balanced) for model in models):
-            pooled = [endpoint for model in models if isinstance(model, Balanced) for endpoint in model.endpoints]
-            models = [Balanced(models[0].id, pooled)]
+            balanced = [model for model in models if isinstance(model, Balanced)]
+            pooled = [endpoint for model in balanced for endpoint in model.endpoints]
+            models = [Balanced(models[0].id, pooled, sessions=balanced[0].sessions)]
         return Fallback(models)
 
     def is_alias(self, name: str) -> bool:
@@ -237,7 +239,7 @@ class Catalog:
             return FUSION
         return UNKNOWN if shelf is None else shelf.capabilities(model)
 
-    def vectors(self, name: str) -> VectorModel:
+    def vectors(self, name: str) -> VectorEndpoint:
         """The model of that name, for embeddings or reranking.
 
         Raises:
@@ -256,7 +258,9 @@ class Catalog:
         if shelf is None or not slash or not model or shelf.vectors is None:
             raise self._unknown(name)
         prices = shelf.embedding_prices(model)
-        return VectorModel(name, provider=provider, name=model, source=shelf.vectors, prices=prices)
+        health = self._slugs.health(provider, model)
+        asked = VectorModel(name, provider=provider, name=model, source=shelf.vectors, prices=prices, watch=health)
+        return VectorEndpoint(asked, health, self._slugs.retries(shelf))
 
     # ------------------------------------------------------------ for fusions
 
@@ -282,14 +286,25 @@ class Catalog:
 
     def cost_nanodollars(self, name: str, usage: Usage) -> int | None:
         """At the dearest of those who may serve it; None as soon as one's price is unknown."""
-        costs = [cost_nanodollars(usage, _prices(endpoint)) for endpoint in self.endpoints(name)]
+        costs = [cost_nanodollars(usage, endpoint_prices(endpoint)) for endpoint in self.endpoints(name)]
         known = [cost for cost in costs if cost is not None]
         return max(known) if known and len(known) == len(costs) else None
 
 
-def _prices(endpoint: Endpoint) -> Prices | None:
+def endpoint_prices(endpoint: Endpoint) -> Prices | None:
+    upstream = _upstream(endpoint)
+    return None if upstream is None else upstream.prices
+
+
+def endpoint_name(endpoint: Endpoint) -> str:
+    """What its provider calls the model."""
+    upstream = _upstream(endpoint)
+    return endpoint.model.id if upstream is None else upstream.name
+
+
+def _upstream(endpoint: Endpoint) -> Upstream | None:
     model = endpoint.model.model if isinstance(endpoint.model, Limited) else endpoint.model
-    return model.prices if isinstance(model, Upstream) else None
+    return model if isinstance(model, Upstream) else None
 
 
 def _different_makers_first(ranked: list[Profile]) -> list[str]:

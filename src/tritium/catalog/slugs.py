@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -23,24 +23,24 @@ from tritium.routing.balance import Balanced
 from tritium.routing.endpoint import Endpoint, same_name
 from tritium.routing.health import Breaker, Health
 from tritium.routing.limit import Limited
+from tritium.routing.sessions import Sessions
 from tritium.shared import Cooldowns
 
 REMEMBERED = 10_000
 """Names that nobody lists and are kept all the same; a caller who invents names must not fill the memory."""
 
-Variant = Literal["floor", "nitro", "exacto", "free", "online"]
-_VARIANTS: dict[str, Variant] = {
-    "floor": "floor",
-    "nitro": "nitro",
-    "exacto": "exacto",
-    "free": "free",
-    "online": "online",
-}
+Variant = Literal["floor", "nitro", "exacto", "free", "online", "thinking", "extended"]
+_VARIANTS: dict[str, Variant] = {name: name for name in get_args(Variant)}
 _SORTS: dict[Variant, Literal["price", "throughput", "exacto"]] = {
     "floor": "price",
     "nitro": "throughput",
     "exacto": "exacto",
 }
+_ELSEWHERE: dict[Variant | None, str] = {
+    "online": "needs a web search, and none is configured here",
+    "extended": "is a model of its own with a longer context, which only OpenRouter has",
+}
+"""Variants that nobody but a router behind us can give."""
 
 
 class Policy(Struct, frozen=True):
@@ -69,6 +69,7 @@ class Slugs:
         self._cooldowns = cooldowns
         self._own_names = own_names
         self._made: dict[str, Balanced] = {}
+        self._sessions = Sessions()
         self._health: dict[tuple[str, str], Health] = {}
 
     def find(self, name: str) -> Balanced | None:
@@ -89,17 +90,20 @@ class Slugs:
         endpoints = self._of_variant(base, variant, list(self._serving(base, name)))
         if not endpoints:
             return None
-        made = Balanced(name, endpoints, sort=_SORTS.get(variant) if variant else None)
+        sort = _SORTS.get(variant) if variant else None
+        made = Balanced(name, endpoints, sort=sort, thinks=variant == "thinking", sessions=self._sessions)
         if len(self._made) < REMEMBERED or any(self._lists(each) for each in (name, base)):
             self._made[name] = made
         return made
 
     def _split(self, name: str) -> tuple[str, Variant | None]:
-        """The name without its variant. Providers whose own names have colons keep them."""
+        """The name without its variant. Providers whose own names have colons keep them, as do names they list."""
         base, _, suffix = name.rpartition(":")
         variant = _VARIANTS.get(suffix)
         shelf = self._shelves.get(name.partition("/")[0])
-        if variant is None or not base or not (shelf is None or shelf.public or name in self.routes):
+        if variant is None or not base or self._lists(name):
+            return name, None
+        if not (shelf is None or shelf.public or base in self.routes):
             return name, None
         return base, variant
 
@@ -138,7 +142,7 @@ class Slugs:
 
     def _endpoint(self, shelf: Shelf, slug: str, name: str, rank: int = 0) -> Endpoint:
         prices = shelf.prices(name)
-        health = self._health_of(shelf.provider, name)
+        health = self.health(shelf.provider, name)
         upstream = Upstream(slug, provider=shelf.provider, name=name, source=shelf.source, prices=prices, watch=health)
         gates = shelf.gates(name)
         model: Model = Limited(upstream, gates) if gates else upstream
@@ -157,11 +161,15 @@ class Slugs:
             ignored=shelf.ignored(name),
             passes_preferences=shelf.sells_on,
             rank=rank,
-            retries=self._policy.retries if shelf.remote else 0,
+            retries=self.retries(shelf),
             gates=gates,
         )
 
-    def _health_of(self, provider: str, name: str) -> Health:
+    def retries(self, shelf: Shelf) -> int:
+        """Second tries, where they can help."""
+        return self._policy.retries if shelf.remote else 0
+
+    def health(self, provider: str, name: str) -> Health:
         """One per provider's model, whatever names lead to it."""
         found = self._health.get((provider, name))
         if found is None:
@@ -176,12 +184,21 @@ class Slugs:
     def _of_variant(base: str, variant: Variant | None, endpoints: list[Endpoint]) -> list[Endpoint]:
         if not endpoints:
             return endpoints
-        if variant == "online":
+        if variant in _ELSEWHERE:
             able = [endpoint for endpoint in endpoints if endpoint.passes_preferences]
             if not able:
                 raise InvalidRequest(
-                    f"{base}:online needs a web search, and none is configured here. Ask for {base}, or have "
-                    "OpenRouter serve it by setting its key.",
+                    f"{base}:{variant} {_ELSEWHERE[variant]}. Ask for {base}, or have OpenRouter serve it by setting "
+                    "its key.",
+                    param="model",
+                )
+            return able
+        if variant == "thinking":
+            able = [each for each in endpoints if each.passes_preferences or "reasoning" not in each.ignored]
+            if not able:
+                raise InvalidRequest(
+                    f"{base} is known not to reason, so there is no {base}:thinking. Ask for {base}, or for a model "
+                    "that has 'reasoning' among its supported_parameters.",
                     param="model",
                 )
             return able

@@ -159,6 +159,9 @@ _BEST_KNOWN = frozenset(
 def _keys(rows: Mapping[str, Vendor], environment: Mapping[str, str]) -> Iterator[Check]:
     others = []
     for provider, row in rows.items():
+        if row.token_command and not row.needs:
+            yield Check("providers", row.name, "ok", f"its token is asked of {row.token_command[0]}")
+            continue
         if not row.keys or row.loopback:
             continue
         name = next((each for each in row.keys if environment.get(each)), None)

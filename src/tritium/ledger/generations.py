@@ -6,41 +6,36 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Index, MetaData, RowMapping, Table, Text, select
-
 from tritium.chat import Usage
 from tritium.ledger.newest import newest
 from tritium.ledger.prices import cost_nanodollars
 from tritium.model import Generation
-from tritium.storage.database import Database, insert_new
+from tritium.storage.connection import Connection
+from tritium.storage.database import Database
 
-TABLE = Table(
-    "generations",
-    MetaData(),
-    Column("id", Text, primary_key=True),
-    Column("request_id", Text, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("caller", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("finish_reason", Text),
-    Column("streamed", Boolean, nullable=False),
-    Column("first_token_ms", Double),
-    Column("latency_ms", Double, nullable=False),
-    Column("input_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
-    Column("cache_read_tokens", BigInteger, nullable=False),
-    Column("cache_write_tokens", BigInteger, nullable=False),
-    Column("reasoning_tokens", BigInteger, nullable=False),
-    Column("estimated", Boolean, nullable=False),
-    Column("cost_nanodollars", BigInteger),
-    Column("provider_cost_nanodollars", BigInteger),
-    Column("error", Text),
-    Index("generations_by_age", "created_at", "id"),
-    Index("generations_by_request", "request_id"),
-    Index("generations_by_caller", "caller", "created_at"),
+_COLUMNS = (
+    "id",
+    "request_id",
+    "created_at",
+    "model",
+    "provider",
+    "role",
+    "caller",
+    "outcome",
+    "finish_reason",
+    "streamed",
+    "first_token_ms",
+    "latency_ms",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "estimated",
+    "cost_nanodollars",
+    "provider_cost_nanodollars",
+    "error",
+    "status",
 )
 
 
@@ -56,18 +51,24 @@ class Generations:
     @staticmethod
     def insert(connection: Connection, generations: Sequence[Generation]) -> None:
         """Add rows; one whose id is there already is left as it is."""
-        insert_new(connection, TABLE, [_to_row(each) for each in generations])
+        connection.insert_new("generations", _COLUMNS, [_to_row(each) for each in generations])
 
     def get(self, generation_id: str) -> Generation | None:
         with self._database.reading() as connection:
-            row = connection.execute(select(TABLE).where(TABLE.c.id == generation_id)).mappings().one_or_none()
+            row = connection.row("SELECT * FROM generations WHERE id = :id", id=generation_id)
         return None if row is None else _from_row(row)
 
     def of_request(self, request_id: str) -> list[Generation]:
         """What one request caused, in the order it began."""
-        query = select(TABLE).where(TABLE.c.request_id == request_id).order_by(TABLE.c.created_at, TABLE.c.id)
+        query = "SELECT * FROM generations WHERE request_id = :request_id ORDER BY created_at, id"
         with self._database.reading() as connection:
-            return [_from_row(row) for row in connection.execute(query).mappings()]
+            return [_from_row(row) for row in connection.rows(query, request_id=request_id)]
+
+    def named(self, name: str) -> list[Generation]:
+        """The calls of the request of that name, or the one call."""
+        found = self.of_request(name)
+        alone = None if found else self.get(name)
+        return found if alone is None else [alone]
 
     def recent(
         self, limit: int = 50, before: str | None = None, *, model: str | None = None, caller: str | None = None
@@ -77,43 +78,47 @@ class Generations:
         Raises:
             NotFound: there is no such row.
         """
-        query = select(TABLE)
+        query = "SELECT * FROM generations WHERE true"
         if model is not None:
-            query = query.where(TABLE.c.model == model)
+            query += " AND model = :model"
         if caller is not None:
-            query = query.where(TABLE.c.caller == caller)
+            query += " AND caller = :caller"
         with self._database.reading() as connection:
-            return [_from_row(row) for row in newest(connection, TABLE, query, limit, before)]
+            rows = newest(connection, "generations", query, limit, before, model=model, caller=caller)
+        return [_from_row(row) for row in rows]
 
 
-def _to_row(generation: Generation) -> dict[str, Any]:
+def _to_row(generation: Generation) -> tuple[Any, ...]:
+    """In the order of `_COLUMNS`."""
     usage = generation.usage
-    return {
-        "id": generation.id,
-        "request_id": generation.request_id,
-        "created_at": generation.created_at,
-        "model": _storable(generation.model),
-        "provider": generation.provider,
-        "role": generation.role,
-        "caller": _storable(generation.caller),
-        "outcome": generation.outcome,
-        "finish_reason": _storable(generation.finish_reason),
-        "streamed": generation.streamed,
-        "first_token_ms": generation.first_token_ms,
-        "latency_ms": generation.latency_ms,
-        "input_tokens": usage.input,
-        "output_tokens": usage.output,
-        "cache_read_tokens": usage.cache_read,
-        "cache_write_tokens": usage.cache_write,
-        "reasoning_tokens": usage.reasoning,
-        "estimated": usage.estimated,
-        "cost_nanodollars": generation.cost_nanodollars,
-        "provider_cost_nanodollars": cost_nanodollars(usage, None),  # without prices: what the provider said
-        "error": _storable(generation.error),
-    }
+    error = generation.error
+    return (
+        generation.id,
+        generation.request_id,
+        generation.created_at,
+        _storable(generation.model),
+        generation.provider,
+        generation.role,
+        _storable(generation.caller),
+        generation.outcome,
+        _storable(generation.finish_reason),
+        generation.streamed,
+        generation.first_token_ms,
+        generation.latency_ms,
+        usage.input,
+        usage.output,
+        usage.cache_read,
+        usage.cache_write,
+        usage.reasoning,
+        usage.estimated,
+        generation.cost_nanodollars,
+        None if usage.cost_usd is None else cost_nanodollars(usage, None),  # without prices: what the provider said
+        None if error is None else _storable(error),
+        generation.status,
+    )
 
 
-def _from_row(row: RowMapping) -> Generation:
+def _from_row(row: dict[str, Any]) -> Generation:
     said = row["provider_cost_nanodollars"]
     return Generation(
         id=row["id"],
@@ -129,16 +134,17 @@ def _from_row(row: RowMapping) -> Generation:
             cache_write=row["cache_write_tokens"],
             reasoning=row["reasoning_tokens"],
             cost_usd=None if said is None else Decimal(said).scaleb(-9),
-            estimated=row["estimated"],
+            estimated=bool(row["estimated"]),
         ),
         cost_nanodollars=row["cost_nanodollars"],
         outcome=row["outcome"],
         finish_reason=row["finish_reason"],
-        streamed=row["streamed"],
+        streamed=bool(row["streamed"]),
         first_token_ms=row["first_token_ms"],
         latency_ms=row["latency_ms"],
         error=row["error"],
         caller=row["caller"],
+        status=row["status"],
     )
 
 

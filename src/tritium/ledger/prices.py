@@ -39,7 +39,7 @@ def cost_nanodollars(usage: Usage, prices: Prices | None) -> int | None:
     if prices.above:
         prices = prices.for_prompt(usage.input)
     if not (usage.cache_read or usage.cache_write or prices.request):  # the common case, without a dozen Decimals
-        return _nano((usage.input * prices.input + usage.output * prices.output) / 1_000_000)
+        return round((usage.input * prices.input + usage.output * prices.output) * 1000)
     fresh = usage.input - usage.cache_read - usage.cache_write
     micro = (
         max(fresh, 0) * prices.input
@@ -48,6 +48,15 @@ def cost_nanodollars(usage: Usage, prices: Prices | None) -> int | None:
         + usage.cache_write * (prices.input if prices.cache_write is None else prices.cache_write)
     )
     return _nano(micro / 1_000_000 + prices.request)
+
+
+def output_nanodollars(usage: Usage, prices: Prices | None) -> int | None:
+    """What of that is for its output; None where that can't be told, as of a provider's own figure."""
+    if prices is None or usage.cost_usd is not None:
+        return None
+    if prices.above:
+        prices = prices.for_prompt(usage.input)
+    return round(usage.output * prices.output * 1000)
 
 
 def total(costs: list[int | None]) -> int | None:

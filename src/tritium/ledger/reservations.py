@@ -10,30 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
-from msgspec.structs import asdict
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Index, MetaData, Table, Text, delete, select
+from msgspec.structs import astuple
 
 from tritium.chat import Usage
-from tritium.ledger import generations
+from tritium.ledger.allowances import Moves, Purse
 from tritium.ledger.generations import Generations
 from tritium.model import Generation, Role
-from tritium.storage.database import Database, insert_new
-
-TABLE = Table(
-    "reservations",
-    MetaData(),
-    Column("id", Text, primary_key=True),
-    Column("request_id", Text, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("caller", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("streamed", Boolean, nullable=False),
-    Column("nanodollars", BigInteger, nullable=False),
-    Column("owner", Text, nullable=False),
-    Index("reservations_by_caller", "caller", "created_at"),
-)
+from tritium.storage.connection import Connection, one_of
+from tritium.storage.database import Database
 
 LOST = "The gateway ended before this call was settled. What it cost is unknown; what was set aside for it counts."
 _IDS_AT_ONCE = 500
@@ -52,22 +36,44 @@ class Reservation(Struct, frozen=True):
     streamed: bool
     nanodollars: int
     owner: str
+    purses: tuple[Purse, ...] = ()
+    """Where it was taken from, if the limit is divided among processes; not kept."""
+
+
+_COLUMNS = Reservation.__struct_fields__[:-1]
 
 
 class Release(Struct, frozen=True):
-    """The call of that id has been settled at a known cost: its reservation is no longer needed."""
+    """The call has been settled at a known cost: its reservation is no longer needed."""
 
-    id: str
+    reservation: Reservation
+    nanodollars: int
+    """What it cost."""
+
+    @property
+    def id(self) -> str:
+        return self.reservation.id
 
 
-def keep(connection: Connection, reservations: Sequence[Reservation], releases: Sequence[Release]) -> None:
-    """Add the reservations that are still open, and drop those that were released.
+def keep(
+    connection: Connection, reservations: Sequence[Reservation], releases: Sequence[Release], moves: Moves
+) -> None:
+    """Add the reservations that are still open, and drop those that were released; before the generations are added.
 
     One that is taken and released in the same batch, as most are, never reaches the database.
     """
     released = {each.id for each in releases}
-    insert_new(connection, TABLE, [asdict(each) for each in reservations if each.id not in released])
-    _drop(connection, released - {each.id for each in reservations})
+    still_open = [astuple(each)[:-1] for each in reservations if each.id not in released]
+    connection.insert_new("reservations", _COLUMNS, still_open)
+    kept_before = list(released - {each.id for each in reservations})
+    _drop(connection, kept_before)
+    _find_again(connection, kept_before)
+    for each in reservations:
+        moves.count(each.purses, each.owner, each.nanodollars)
+    for release in releases:
+        moves.count(
+            release.reservation.purses, release.reservation.owner, release.nanodollars - release.reservation.nanodollars
+        )
 
 
 def settle_the_dead(database: Database, dead: Callable[[str, float], bool]) -> int:
@@ -79,15 +85,15 @@ def settle_the_dead(database: Database, dead: Callable[[str, float], bool]) -> i
     Raises:
         StorageError: the database can't be read or written.
     """
-    written = generations.TABLE
-    query = select(TABLE, written.c.id.label("written"), written.c.cost_nanodollars.label("cost")).join_from(
-        TABLE, written, TABLE.c.id == written.c.id, isouter=True
+    query = (
+        "SELECT reservations.*, generations.id AS written, generations.cost_nanodollars AS cost "
+        "FROM reservations LEFT JOIN generations ON generations.id = reservations.id"
     )
     with database.reading() as connection:
-        rows = connection.execute(query).mappings().all()
+        rows = connection.rows(query)
     settled = {row["id"] for row in rows if row["cost"] is not None}
     lost = [
-        _lost(Reservation(**{column.name: row[column.name] for column in TABLE.c}))
+        _lost(Reservation(**{name: row[name] for name in _COLUMNS}))
         for row in rows
         if row["written"] is None and dead(row["owner"], row["created_at"])
     ]
@@ -96,6 +102,20 @@ def settle_the_dead(database: Database, dead: Callable[[str, float], bool]) -> i
             _drop(connection, settled)
             Generations.insert(connection, lost)
     return len(lost)
+
+
+def any_open(database: Database) -> bool:
+    """Whether there is a call whose generation isn't written, be it under way or lost.
+
+    Raises:
+        StorageError: the database can't be read.
+    """
+    query = (
+        "SELECT 1 FROM reservations LEFT JOIN generations ON generations.id = reservations.id "
+        "WHERE generations.id IS NULL LIMIT 1"
+    )
+    with database.reading() as connection:
+        return connection.value(query) is not None
 
 
 def _lost(reservation: Reservation) -> Generation:
@@ -110,7 +130,7 @@ def _lost(reservation: Reservation) -> Generation:
         cost_nanodollars=None,
         outcome="failed",
         finish_reason=None,
-        streamed=reservation.streamed,
+        streamed=bool(reservation.streamed),
         first_token_ms=None,
         latency_ms=0.0,
         error=LOST,
@@ -118,7 +138,16 @@ def _lost(reservation: Reservation) -> Generation:
     )
 
 
+def _find_again(connection: Connection, ids: Sequence[str]) -> None:
+    """Make room for calls that were taken for lost: whoever makes them was only out of touch for long."""
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        listed, named = one_of("id", ids[start : start + _IDS_AT_ONCE])
+        statement = f"DELETE FROM generations WHERE error = :lost AND id IN {listed}"  # noqa: S608 only placeholders
+        connection.change(statement, lost=LOST, **named)
+
+
 def _drop(connection: Connection, ids: Iterable[str]) -> None:
     rest = list(ids)
     for start in range(0, len(rest), _IDS_AT_ONCE):
-        connection.execute(delete(TABLE).where(TABLE.c.id.in_(rest[start : start + _IDS_AT_ONCE])))
+        listed, named = one_of("id", rest[start : start + _IDS_AT_ONCE])
+        connection.change(f"DELETE FROM reservations WHERE id IN {listed}", **named)  # noqa: S608 only placeholders

@@ -8,32 +8,16 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from sqlalchemy import BigInteger, Column, Connection, Double, Index, MetaData, Table, Text, exists, select
 
 from tritium.chat import Usage
 from tritium.errors import InvalidRequest, NotFound
-from tritium.ledger import generations
 from tritium.ledger.newest import newest
 from tritium.ledger.prices import cost_nanodollars
-from tritium.storage.database import Database, insert_new
+from tritium.storage.connection import Connection
+from tritium.storage.database import Database
 
 PREVIEW_CHARACTERS = 200
 _SHOWN_MATCHES = 5
-
-TABLE = Table(
-    "runs",
-    MetaData(),
-    Column("id", Text, primary_key=True),
-    Column("created_at", Double, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("strategy", Text),
-    Column("outcome", Text),
-    Column("cost_nanodollars", BigInteger),
-    Column("latency_ms", Double),
-    Column("answer_preview", Text, nullable=False),
-    Column("document", Text, nullable=False),
-    Index("runs_by_age", "created_at", "id"),
-)
 
 
 class StoredRun(Struct, frozen=True):
@@ -58,6 +42,10 @@ class RunSummary(Struct, frozen=True):
     answer_preview: str
 
 
+_SUMMARY = ", ".join(RunSummary.__struct_fields__)
+_COLUMNS = (*RunSummary.__struct_fields__, "document")
+
+
 class Runs:
     """The runs that were written down. Reads block: call them off the event loop.
 
@@ -74,13 +62,13 @@ class Runs:
         Raises:
             msgspec.MsgspecError: a document is not a run's JSON.
         """
-        insert_new(connection, TABLE, [_to_row(run) for run in runs])
+        connection.insert_new("runs", _COLUMNS, [_to_row(run) for run in runs])
 
     def get(self, run_id: str) -> StoredRun | None:
-        columns = TABLE.c.id, TABLE.c.created_at, TABLE.c.model, TABLE.c.document
+        query = "SELECT id, created_at, model, document FROM runs WHERE id = :id"
         with self._database.reading() as connection:
-            row = connection.execute(select(*columns).where(TABLE.c.id == run_id)).one_or_none()
-        return None if row is None else StoredRun(row.id, row.created_at, row.model, row.document.encode())
+            row = connection.row(query, id=run_id)
+        return None if row is None else StoredRun(row["id"], row["created_at"], row["model"], row["document"].encode())
 
     def find(self, prefix: str) -> str:
         """The id that begins so, for people who don't type whole ids.
@@ -89,9 +77,9 @@ class Runs:
             NotFound: none does.
             InvalidRequest: several do; the message lists them.
         """
-        query = select(TABLE.c.id).where(TABLE.c.id.startswith(prefix, autoescape=True)).order_by(TABLE.c.id)
+        query = "SELECT id FROM runs WHERE substr(id, 1, length(:prefix)) = :prefix ORDER BY id LIMIT :limit"
         with self._database.reading() as connection:
-            matches = connection.execute(query.limit(_SHOWN_MATCHES + 1)).scalars().all()
+            matches = connection.values(query, prefix=prefix, limit=_SHOWN_MATCHES + 1)
         if not matches:
             raise NotFound(f"No run's id begins with {prefix!r}.")
         if len(matches) > 1 and prefix not in matches:
@@ -106,12 +94,14 @@ class Runs:
         Raises:
             NotFound: there is no such row.
         """
-        query = select(*(column for column in TABLE.c if column.name != "document"))
+        query = f"SELECT {_SUMMARY} FROM runs WHERE true"  # noqa: S608 our own columns
         if caller is not None:
-            calls = generations.TABLE.c
-            query = query.where(exists().where(calls.request_id == TABLE.c.id, calls.caller == caller))
+            query += (
+                " AND EXISTS (SELECT 1 FROM generations"
+                " WHERE generations.request_id = runs.id AND generations.caller = :caller)"
+            )
         with self._database.reading() as connection:
-            return [RunSummary(**row) for row in newest(connection, TABLE, query, limit, before)]
+            return [RunSummary(**row) for row in newest(connection, "runs", query, limit, before, caller=caller)]
 
 
 class _Decision(Struct):
@@ -135,16 +125,17 @@ class _Document(Struct):
 _decode = msgspec.json.Decoder(_Document).decode
 
 
-def _to_row(run: StoredRun) -> dict[str, Any]:
+def _to_row(run: StoredRun) -> tuple[Any, ...]:
+    """In the order of `_COLUMNS`."""
     seen = _decode(run.document)
-    return {
-        "id": run.id,
-        "created_at": run.created_at,
-        "model": run.model.replace("\0", ""),
-        "strategy": seen.decision.strategy,
-        "outcome": seen.outcome,
-        "cost_nanodollars": cost_nanodollars(Usage(cost_usd=seen.receipt.cost_usd), None),
-        "latency_ms": seen.receipt.latency_ms,
-        "answer_preview": seen.answer[:PREVIEW_CHARACTERS].replace("\0", ""),  # NUL: PostgreSQL refuses it
-        "document": run.document.decode(),
-    }
+    return (
+        run.id,
+        run.created_at,
+        run.model.replace("\0", ""),
+        seen.decision.strategy,
+        seen.outcome,
+        cost_nanodollars(Usage(cost_usd=seen.receipt.cost_usd), None),
+        seen.receipt.latency_ms,
+        seen.answer[:PREVIEW_CHARACTERS].replace("\0", ""),  # NUL: PostgreSQL refuses it
+        run.document.decode(),
+    )

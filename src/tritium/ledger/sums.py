@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from msgspec import Struct
-from sqlalchemy import case, func, select
 
-from tritium.ledger import generations, reservations
+from tritium.storage.connection import Connection, one_of
 from tritium.storage.database import Database
 
 DAY_SECONDS = 86_400
-
-_G = generations.TABLE.c
-_R = reservations.TABLE.c
 
 
 class Activity(Struct, frozen=True):
@@ -27,6 +23,10 @@ class Activity(Struct, frozen=True):
     input_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    cache_read_tokens: int
+
+
+_NUMBERS = Activity.__struct_fields__[3:]
 
 
 class Sums:
@@ -43,47 +43,51 @@ class Sums:
 
         Without a caller, everybody's; `without` are calls whose reservations are left out.
         """
-        known = select(func.coalesce(func.sum(_G.cost_nanodollars), 0)).where(_G.created_at >= since)
-        aside = select(func.coalesce(func.sum(_R.nanodollars), 0)).where(_R.created_at >= since)
-        if without:
-            aside = aside.where(_R.id.not_in(without))
-        if caller is not None:
-            known, aside = known.where(_G.caller == caller), aside.where(_R.caller == caller)
         with self._database.reading() as connection:
-            return int(connection.execute(known).scalar_one()) + int(connection.execute(aside).scalar_one())
+            return counted(connection, caller, since, without)
 
     def costs(self, starts: Sequence[float], caller: str | None = None) -> dict[str, list[int]]:
         """By caller the known costs in nano-dollars since each of the moments."""
-        sums = [
-            func.coalesce(func.sum(case((_G.created_at >= start, _G.cost_nanodollars), else_=0)), 0) for start in starts
-        ]
-        query = select(_G.caller, *sums).group_by(_G.caller)
+        named = {f"start_{number}": start for number, start in enumerate(starts)}
+        sums = "".join(
+            f", coalesce(sum(CASE WHEN created_at >= :{name} THEN cost_nanodollars ELSE 0 END), 0) AS {name}"
+            for name in named
+        )
+        query = f"SELECT caller{sums} FROM generations"  # noqa: S608 only placeholders
         if caller is not None:
-            query = query.where(_G.caller == caller)
+            query += " WHERE caller = :caller"
         with self._database.reading() as connection:
-            return {row[0]: [int(each) for each in row[1:]] for row in connection.execute(query)}
+            rows = connection.rows(query + " GROUP BY caller", caller=caller, **named)
+        return {row["caller"]: [int(row[name]) for name in named] for row in rows}
 
     def activity(self, days: Sequence[int], caller: str | None = None) -> list[Activity]:
         """What was asked on each of the days, given by their first Unix second."""
+        query = (
+            "SELECT model, provider, count(*) AS requests, coalesce(sum(cost_nanodollars), 0) AS cost_nanodollars,"
+            " sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,"
+            " sum(reasoning_tokens) AS reasoning_tokens, sum(cache_read_tokens) AS cache_read_tokens"
+            " FROM generations WHERE created_at >= :day AND created_at < :next_day"
+        )
+        if caller is not None:
+            query += " AND caller = :caller"
+        query += " GROUP BY model, provider ORDER BY model, provider"
         found: list[Activity] = []
         with self._database.reading() as connection:
             for day in days:
-                query = (
-                    select(
-                        _G.model,
-                        _G.provider,
-                        func.count(),
-                        func.coalesce(func.sum(_G.cost_nanodollars), 0),
-                        func.sum(_G.input_tokens),
-                        func.sum(_G.output_tokens),
-                        func.sum(_G.reasoning_tokens),
-                    )
-                    .where(_G.created_at >= day, _G.created_at < day + DAY_SECONDS)
-                    .group_by(_G.model, _G.provider)
-                    .order_by(_G.model, _G.provider)
-                )
-                if caller is not None:
-                    query = query.where(_G.caller == caller)
-                for model, provider, *numbers in connection.execute(query):
-                    found.append(Activity(day, model, provider, *(int(each) for each in numbers)))
+                for row in connection.rows(query, day=day, next_day=day + DAY_SECONDS, caller=caller):
+                    numbers = {name: int(row[name]) for name in _NUMBERS}
+                    found.append(Activity(day, row["model"], row["provider"], **numbers))
         return found
+
+
+def counted(connection: Connection, caller: str | None, since: float, without: Collection[str] = ()) -> int:
+    """See `Sums.counted`: all of one moment, as a call goes from the one table to the other when it is settled."""
+    known = "SELECT coalesce(sum(cost_nanodollars), 0) FROM generations WHERE created_at >= :since"
+    aside = "SELECT coalesce(sum(nanodollars), 0) FROM reservations WHERE created_at >= :since"
+    left_out, named = one_of("without", without)
+    if without:
+        aside += f" AND id NOT IN {left_out}"
+    if caller is not None:
+        known += " AND caller = :caller"
+        aside += " AND caller = :caller"
+    return int(connection.value(f"SELECT ({known}) + ({aside})", since=since, caller=caller, **named))

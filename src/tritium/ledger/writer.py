@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from tritium.errors import StorageError
 from tritium.ledger import reservations
+from tritium.ledger.allowances import GiveBack, Moves
 from tritium.ledger.generations import Generations
 from tritium.ledger.reservations import Release, Reservation
 from tritium.ledger.runs import Runs, StoredRun
@@ -30,7 +31,7 @@ _LONGEST_RETRY_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
-_Row = Generation | StoredRun | Reservation | Release
+_Row = Generation | StoredRun | Reservation | Release | GiveBack
 
 
 class LedgerHealth(Struct, frozen=True):
@@ -91,6 +92,10 @@ class LedgerWriter:
         self._urgent = False
         self._abandoned = threading.Event()
 
+        self._fresh: dict[str, Reservation] = {}
+        """By their calls' ids: taken and not written, as most calls are over before they would have to be."""
+        self._open: dict[str, Reservation] = {}
+        """Written, until the generation comes that settles each; both are the writing thread's."""
         self._in_hand = 0
         self._written = 0
         self._blocked = 0
@@ -120,20 +125,20 @@ class LedgerWriter:
         self._take(StoredRun(run_id, created_at, model, document))
 
     def reserve(self, reservation: Reservation) -> None:
-        """Note that money is set aside for a call that begins.
+        """Note that money is set aside for a call that begins; the generation of that id settles it.
 
         Raises:
             StorageError: the writer is closed.
         """
         self._take(reservation)
 
-    def release(self, call_id: str) -> None:
-        """Note that the call was settled; its generation has been taken already.
+    def give_back(self, given: GiveBack) -> None:
+        """Note that part of a slice is not needed.
 
         Raises:
             StorageError: the writer is closed.
         """
-        self._take(Release(call_id))
+        self._take(given)
 
     def flush(self, timeout_seconds: float = 5.0) -> None:
         """Return once everything taken so far is committed: whoever reads now finds it.
@@ -222,7 +227,7 @@ class LedgerWriter:
         return StorageError(f"The ledger is not written up after {seconds:g} s ({self._rows_waiting()} rows). {reason}")
 
     def _rows_waiting(self) -> int:
-        return len(self._waiting) + self._in_hand
+        return len(self._waiting) + self._in_hand + len(self._fresh)
 
     @property
     def _closed(self) -> bool:
@@ -238,7 +243,7 @@ class LedgerWriter:
             for mark in marks:
                 with suppress(RuntimeError):  # the event loop that waited is closed
                     mark.reached()
-            if self._closed and not self._waiting:
+            if self._closed and not self._waiting and not self._fresh:
                 return
 
     def _rest(self) -> None:
@@ -249,7 +254,7 @@ class LedgerWriter:
         self._wake.clear()
         self._asleep = True
         if not self._waiting and not self._closed:
-            self._wake.wait()
+            self._wake.wait(self._linger_seconds if self._fresh else None)
         self._asleep = False
         self._wake.clear()
         if len(self._waiting) < self._batch_rows and not self._urgent:
@@ -264,13 +269,40 @@ class LedgerWriter:
             if isinstance(entry, _Mark):
                 marks.append(entry)
             else:
+                if isinstance(entry, Reservation):
+                    self._fresh[entry.id] = entry
+                    continue
                 rows.append(entry)
+                if isinstance(entry, Generation) and (self._fresh or self._open):
+                    self._settle(entry, rows)
+        if self._fresh:
+            rows += self._due(everything=bool(marks) or self._closed)
         self._in_hand = len(rows)
         if self._waiting:  # perhaps a mark: whoever is in a hurry still is
             self._urgent = True
         with self._room:
             self._room.notify_all()
         return rows, marks
+
+    def _settle(self, row: Generation, rows: list[_Row]) -> None:
+        """Its reservation goes in the same transaction, so that at no moment both count, or neither does."""
+        fresh = self._fresh.pop(row.id, None)
+        if fresh is not None:
+            if row.cost_nanodollars is not None and not fresh.purses:
+                return  # come and gone: nobody needs to read of it
+            rows.append(fresh)
+        reservation = fresh or self._open.pop(row.id, None)
+        if reservation is not None and row.cost_nanodollars is not None:
+            rows.append(Release(reservation, row.cost_nanodollars))
+
+    def _due(self, *, everything: bool) -> list[Reservation]:
+        """The reservations that have waited for as long as any row may."""
+        taken_before = time.time() - self._linger_seconds
+        due = [each for each in self._fresh.values() if everything or each.created_at <= taken_before]
+        for each in due:
+            del self._fresh[each.id]
+            self._open[each.id] = each
+        return due
 
     def _commit(self, rows: list[_Row]) -> None:
         """Write the rows, however long it takes; one that no database takes is left out, lest it hold up the others."""
@@ -290,14 +322,20 @@ class LedgerWriter:
                 return
 
     def _insert(self, rows: list[_Row]) -> None:
+        moves = Moves()
+        for row in rows:
+            if isinstance(row, GiveBack):
+                moves.give_back(row)
         with self._database.writing() as connection:
-            Generations.insert(connection, [row for row in rows if isinstance(row, Generation)])
-            Runs.insert(connection, [row for row in rows if isinstance(row, StoredRun)])
             reservations.keep(
                 connection,
                 [row for row in rows if isinstance(row, Reservation)],
                 [row for row in rows if isinstance(row, Release)],
+                moves,
             )
+            Generations.insert(connection, [row for row in rows if isinstance(row, Generation)])
+            Runs.insert(connection, [row for row in rows if isinstance(row, StoredRun)])
+            moves.carry_out(connection)
 
     def _part(self, rows: list[_Row], error: Exception) -> None:
         """Halve until the row is alone that can't be written."""
@@ -308,7 +346,7 @@ class LedgerWriter:
             return
         self._in_hand -= 1
         self._refused += 1
-        _log.error("The ledger's row %r can't be written and is left out: %r", rows[0].id, error)
+        _log.error("The ledger's row %r can't be written and is left out: %r", _name(rows[0]), error)
 
     def _succeeded(self, count: int) -> None:
         self._in_hand -= count
@@ -323,3 +361,7 @@ class LedgerWriter:
         self._fault = fault
         self._fault_since = self._fault_since or time.time()
         _log.error("The ledger can't be written; its rows are kept and tried again. %s", fault)
+
+
+def _name(row: _Row) -> object:
+    return row.purse if isinstance(row, GiveBack) else row.id

@@ -17,20 +17,17 @@ from msgspec import Struct
 from tritium.chat import ChatRequest
 from tritium.errors import InvalidRequest
 from tritium.providers.anthropic_answer import THOUGHT_FORMAT, AnthropicReader
-from tritium.providers.claude import Claude, Thinking
+from tritium.providers.betas import allowed_betas
+from tritium.providers.claude import Claude, Thinking, unfinished
+from tritium.providers.claude_json import enforceable, told_json
 from tritium.providers.controls import Controls, given, read_controls
 from tritium.providers.functions import Function, Offer, read_offer
-from tritium.providers.thoughts import Thought
-from tritium.providers.turns import Conversation, Media, Part, Text, ToolResult, ToolUse, Turn, read_turns
+from tritium.providers.sse import EventDecoder
+from tritium.providers.turns import GO_ON, Conversation, Media, Part, Text, ToolResult, ToolUse, Turn, read_turns
 from tritium.providers.wire import Reader, WireRequest
 
 _VENDOR = "Anthropic"
 _VERSION = (b"anthropic-version", b"2023-06-01")
-_GO_ON = "Continue exactly where your last message stops."
-"""Said for the user where a chat ends with the assistant and the model refuses to continue its own message."""
-
-_ANY_OBJECT = "Answer with one JSON object and nothing else: no prose, no code fence."
-_BY_SCHEMA = "It must be valid against this JSON Schema:\n"
 _UNFIT_FOR_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _encode = msgspec.json.Encoder().encode
 
@@ -38,10 +35,12 @@ _encode = msgspec.json.Encoder().encode
 class AnthropicFormat:
     """The format; it has no quirks, only model generations."""
 
+    framing = EventDecoder
+
     def to_wire(self, request: ChatRequest, model: str, *, streaming: bool, key: str | None) -> WireRequest:
-        body = {**_body(request, model), "stream": streaming}
+        body = {**message_body(request, model), "stream": streaming}
         headers = ((b"x-api-key", key.encode()), _VERSION) if key else (_VERSION,)
-        return WireRequest("/messages", headers, _encode(body))
+        return WireRequest("/messages", (*headers, *beta_header(request)), _encode(body))
 
     def reader(self, provider: str) -> Reader:
         return AnthropicReader(provider)
@@ -51,6 +50,12 @@ class AnthropicFormat:
             return _decode_error(body).error.message
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
+
+
+def beta_header(request: ChatRequest) -> tuple[tuple[bytes, bytes], ...]:
+    """The betas that the caller switched on and that are passed on."""
+    betas = allowed_betas(request)
+    return ((b"anthropic-beta", ",".join(betas).encode()),) if betas else ()
 
 
 class _Error(Struct):
@@ -64,17 +69,22 @@ class _ErrorBody(Struct):
 _decode_error = msgspec.json.Decoder(_ErrorBody).decode
 
 
-def _body(request: ChatRequest, model: str) -> dict[str, Any]:
+def message_body(request: ChatRequest, model: str) -> dict[str, Any]:
+    """The request's body but for `stream`.
+
+    Raises:
+        InvalidRequest: the request holds what Anthropic's models can't be given.
+    """
     controls = read_controls(request, _VENDOR)
     conversation = read_turns(request, _VENDOR, thought_format=THOUGHT_FORMAT)
     offer = read_offer(request)
     claude = Claude.named(model)
-    free = not offer.forced and not _unfinished(conversation)
+    free = not offer.forced and not unfinished(conversation)
     thinking = claude.think(controls.reasoning, controls.output_limit, free=free)
     fields = {
         "model": model,
         "max_tokens": thinking.max_tokens,
-        "system": _system([*conversation.system, *_told_json(controls, claude)]),
+        "system": _system([*conversation.system, *told_json(controls.json_schema, claude)]),
         "messages": _messages(conversation, claude),
         "tools": _tools(offer, conversation, claude),
         "tool_choice": _tool_choice(offer, conversation, given(request, "parallel_tool_calls", bool)),
@@ -99,18 +109,6 @@ def _sampling(controls: Controls, claude: Claude, thinking: Thinking) -> dict[st
     return {"temperature": temperature, "top_p": top_p, "top_k": controls.top_k}
 
 
-def _unfinished(conversation: Conversation) -> bool:
-    """The assistant's last turn is to be continued, and doesn't begin with the thoughts it once had.
-
-    A thinking budget then draws a 400: a prefilled turn has no thoughts, nor has one whose tool calls are being
-    answered by a caller that threw them away.
-    """
-    last = conversation.turns[-1]
-    if last.role == "user" and any(isinstance(part, ToolResult) for part in last.parts):
-        last = conversation.turns[-2] if len(conversation.turns) > 1 else last
-    return last.role == "assistant" and not isinstance(last.parts[0], Thought)
-
-
 # ---------------------------------------------------------------- the messages
 
 
@@ -126,7 +124,7 @@ def _messages(conversation: Conversation, claude: Claude) -> list[dict[str, Any]
     if last["role"] == "assistant":
         _trim(last["content"])
         if not claude.prefill and last["content"][-1]["type"] != "tool_use":
-            messages.append({"role": "user", "content": [{"type": "text", "text": _GO_ON}]})
+            messages.append({"role": "user", "content": [{"type": "text", "text": GO_ON}]})
     return messages
 
 
@@ -231,7 +229,7 @@ def _tool(function: Function, claude: Claude) -> dict[str, Any]:
         tool["description"] = function.description
     if function.strict and claude.structured:
         tool["strict"] = True
-        tool["input_schema"] = _enforceable(schema)
+        tool["input_schema"] = enforceable(schema)
     return _cached(tool, function.cache_control)
 
 
@@ -259,76 +257,5 @@ def _output_config(controls: Controls, claude: Claude, thinking: Thinking) -> di
     if thinking.effort is not None:
         config["effort"] = thinking.effort
     if controls.json_schema and claude.structured:
-        config["format"] = {"type": "json_schema", "schema": _enforceable(controls.json_schema)}
+        config["format"] = {"type": "json_schema", "schema": enforceable(controls.json_schema)}
     return config
-
-
-def _told_json(controls: Controls, claude: Claude) -> list[Text]:
-    """The wish for JSON in words, where the model has no other way to be told: any object, or before Claude 4.5."""
-    schema = controls.json_schema
-    if schema is None or (schema and claude.structured):
-        return []
-    return [Text(f"{_ANY_OBJECT} {_BY_SCHEMA}{_encode(schema).decode()}" if schema else _ANY_OBJECT)]
-
-
-_ENFORCED_FORMATS = {
-    "date",
-    "date-time",
-    "duration",
-    "email",
-    "hostname",
-    "ipv4",
-    "ipv6",
-    "time",
-    "uri",
-    "uuid",
-}
-_NOT_ENFORCED = {
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "maxItems",
-    "maxLength",
-    "maxProperties",
-    "maximum",
-    "minLength",
-    "minProperties",
-    "minimum",
-    "multipleOf",
-    "pattern",
-    "uniqueItems",
-}
-
-
-def _enforceable(schema: Any) -> Any:
-    """The part of a JSON Schema that Anthropic enforces; the rest goes into descriptions, as its own SDK does.
-
-    Objects are closed, since open ones draw a 400.
-    """
-    if not isinstance(schema, dict):
-        return schema
-    kept: dict[str, Any] = {}
-    told: list[str] = []
-    for keyword, value in schema.items():
-        if keyword in ("properties", "$defs", "definitions") and isinstance(value, dict):
-            kept[keyword] = {name: _enforceable(each) for name, each in value.items()}
-        elif keyword in ("anyOf", "oneOf", "allOf") and isinstance(value, list):
-            kept["anyOf" if keyword == "oneOf" else keyword] = [_enforceable(each) for each in value]
-        elif keyword == "items":
-            kept[keyword] = _enforceable(value)
-        elif not _enforced(keyword, value):
-            told.append(f"{keyword}: {value}")
-        elif keyword != "$schema":
-            kept[keyword] = value
-    if kept.get("type") == "object" or "properties" in kept:
-        kept["additionalProperties"] = False
-    if told:
-        kept["description"] = "\n\n".join(filter(None, (kept.get("description"), f"{{{', '.join(told)}}}")))
-    return kept
-
-
-def _enforced(keyword: str, value: Any) -> bool:
-    if keyword == "minItems":
-        return value in (0, 1)
-    if keyword == "format":
-        return value in _ENFORCED_FORMATS
-    return keyword not in _NOT_ENFORCED

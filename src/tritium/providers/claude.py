@@ -11,6 +11,8 @@ import re
 from typing import Any, NamedTuple
 
 from tritium.providers.controls import EFFORT_SHARE, Reasoning
+from tritium.providers.thoughts import Thought
+from tritium.providers.turns import Conversation, ToolResult
 
 ANSWER_TOKENS = 8192
 """The output cap where the caller names none; the format demands one."""
@@ -118,3 +120,15 @@ class Claude(NamedTuple):
         if effort == "xhigh" and self.version < (4, 7):
             effort = "high"
         return Thinking(limit, {"type": "adaptive", "display": "summarized" if asked.shown else "omitted"}, effort)
+
+
+def unfinished(conversation: Conversation) -> bool:
+    """The assistant's last turn is to be continued, and doesn't begin with the thoughts it once had.
+
+    A thinking budget then draws a 400: a prefilled turn has no thoughts, nor has one whose tool calls are being
+    answered by a caller that threw them away.
+    """
+    last = conversation.turns[-1]
+    if last.role == "user" and any(isinstance(part, ToolResult) for part in last.parts):
+        last = conversation.turns[-2] if len(conversation.turns) > 1 else last
+    return last.role == "assistant" and not isinstance(last.parts[0], Thought)

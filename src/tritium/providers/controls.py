@@ -67,7 +67,7 @@ def read_controls(request: ChatRequest, vendor: str) -> Controls:
         top_k=given(request, "top_k", int),
         seed=body.seed,
         stop=[each for each in stop if each.strip()],
-        reasoning=_reasoning(request),
+        reasoning=read_reasoning(request),
         json_schema=_json_schema(body.response_format),
     )
 
@@ -94,8 +94,12 @@ class _Asked(Struct):
     exclude: bool | None = None
 
 
-def _reasoning(request: ChatRequest) -> Reasoning | None:
-    """OpenRouter's `reasoning` object, or OpenAI's `reasoning_effort`."""
+def read_reasoning(request: ChatRequest) -> Reasoning | None:
+    """OpenRouter's `reasoning` object, or OpenAI's `reasoning_effort`.
+
+    Raises:
+        InvalidRequest: either is of the wrong shape.
+    """
     body = request.body
     if body.reasoning_effort is not None and body.reasoning_effort not in get_args(Effort):
         known = ", ".join(repr(each) for each in get_args(Effort))

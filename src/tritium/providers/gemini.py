@@ -19,6 +19,7 @@ from tritium.errors import InvalidRequest
 from tritium.providers.controls import Controls, Effort, Reasoning, read_controls
 from tritium.providers.functions import Offer, read_offer
 from tritium.providers.gemini_answer import THOUGHT_FORMAT, GeminiReader
+from tritium.providers.sse import EventDecoder
 from tritium.providers.thoughts import Thought
 from tritium.providers.turns import Media, Text, ToolResult, ToolUse, Turn, read_turns
 from tritium.providers.wire import Reader, WireRequest
@@ -49,6 +50,8 @@ _encode = msgspec.json.Encoder().encode
 
 class GeminiFormat:
     """The format; it has no quirks, only model generations."""
+
+    framing = EventDecoder
 
     def to_wire(self, request: ChatRequest, model: str, *, streaming: bool, key: str | None) -> WireRequest:
         model = model.removeprefix("models/")

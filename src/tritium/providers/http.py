@@ -74,7 +74,7 @@ class HttpTransport:
     def __init__(
         self,
         *,
-        connections_per_host: int = 1000,
+        connections_per_host: int = 5000,
         idle_per_host: int = 256,
         idle_seconds: float = 30,
         extra_ca: Path | None = None,

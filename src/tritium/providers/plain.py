@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from tritium.errors import InvalidRequest
 from tritium.providers.functions import refuse_anthropics
 
-_TO_CHANGE = re.compile(rb'"(?:cache_control|is_error|reasoning|reasoning_details)"')
+_TO_CHANGE = re.compile(rb'"(?:(?:cache_control|is_error|reasoning(?:_details)?)"|file_data"\s*:\s*"[hH])')
 """Without any of these, and without what a tool returned beside text, there is nothing to change."""
 _DATED = re.compile(rb'_20\d{6}"')
 _MEDIA = (b'"image_url"', b'"file"', b'"input_audio"', b'"video_url"')
@@ -28,6 +29,9 @@ def plain_messages(messages: Raw, *, reasoning_content: bool) -> Raw:
     """The same messages in OpenAI's own words; the very bytes where there is nothing to change.
 
     `reasoning_content`: the server wants its earlier thoughts back under this name.
+
+    Raises:
+        InvalidRequest: a file is given by its address.
     """
     given = bytes(messages)
     returns_media = b'"tool_call_id"' in given and any(kind in given for kind in _MEDIA)
@@ -35,7 +39,8 @@ def plain_messages(messages: Raw, *, reasoning_content: bool) -> Raw:
         return messages
     plain: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
-    for message in msgspec.json.decode(given, type=list[dict[str, Any]]):
+    for place, message in enumerate(msgspec.json.decode(given, type=list[dict[str, Any]])):
+        _refuse_addresses(message, f"messages[{place}].content")
         if shown and message.get("role") != "tool":
             plain.append({"role": "user", "content": shown})
             shown = []
@@ -76,6 +81,19 @@ def _plain_message(message: dict[str, Any], *, reasoning_content: bool) -> dict[
     if isinstance(plain.get("tool_calls"), list):
         plain["tool_calls"] = [_unmarked(call) for call in plain["tool_calls"]]
     return plain
+
+
+def _refuse_addresses(message: dict[str, Any], where: str) -> None:
+    """OpenAI's dialect fetches images, and no files."""
+    content = message.get("content")
+    for place, part in enumerate(content if isinstance(content, list) else ()):
+        file = part.get("file") if isinstance(part, dict) else None
+        data = file.get("file_data") if isinstance(file, dict) else None
+        if isinstance(data, str) and data[:8].lower().startswith(("http://", "https://")):
+            raise InvalidRequest(
+                "This provider fetches no files: send the contents, as a data URL, in 'file_data'.",
+                param=f"{where}[{place}].file.file_data",
+            )
 
 
 def _plain_content(parts: list[Any]) -> str | list[Any]:

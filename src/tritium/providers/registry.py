@@ -26,7 +26,9 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     base_url: str
     """May hold `${NAME}`, filled in from the environment."""
-    format: Literal["openai", "anthropic", "gemini"] = "openai"
+    base_urls: dict[str, str] = field(default_factory=dict)
+    """Other addresses, by the value of the first variable in `base_url`."""
+    format: Literal["openai", "anthropic", "gemini", "bedrock", "vertex"] = "openai"
     keys: tuple[str, ...] = ()
     """Environment variables that may hold the key, in order."""
     base_url_env: str | None = None
@@ -35,6 +37,8 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     """The vendor's id in the price catalogue."""
     panel: tuple[str, ...] = ()
     quirks: Quirks = Quirks()
+    quirks_of: str | None = None
+    """The row whose quirks it has, since it serves the same models by the same API."""
     embeddings: tuple[str, ...] = ()
     """Models that embed, for `/embeddings/models`; any other name is passed on too."""
     embeddings_url: str | None = None
@@ -45,6 +49,9 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     """A server on this machine: no key needed, found by asking."""
     models: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    token_command: tuple[str, ...] = ()
+    """Prints a token that expires, instead of a key."""
+    token_seconds: float = 300.0
     free: bool = False
     connect_seconds: float = 10.0
     first_byte_seconds: float = 300.0
@@ -59,7 +66,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def needs(self) -> tuple[str, ...]:
         """Environment variables that its address still lacks."""
-        return tuple(_PLACE.findall(self.base_url))
+        return tuple(dict.fromkeys(_PLACE.findall(self.base_url)))
 
     def key(self, environment: Mapping[str, str]) -> str | None:
         """The key's value, the first where there are several: see `read_keys`."""
@@ -74,13 +81,17 @@ def vendors(config: Config, environment: Mapping[str, str]) -> dict[str, Vendor]
     """
     text = files("tritium.providers").joinpath("registry.toml").read_text("utf-8")
     rows = closed(dict[str, Vendor], tomllib.loads(text), where="registry.toml", error=ConfigError)
-    rows = {name: _moved(_filled_in(row, environment), environment) for name, row in rows.items()}
+    rows = {name: _moved(_filled_in(_with_quirks(row, rows), environment), environment) for name, row in rows.items()}
     for name, own in config.providers.items():
         if not own.enabled:
             rows.pop(name, None)
             continue
         rows[name] = _laid_over(name, own, rows.get(name))
     return rows
+
+
+def _with_quirks(row: Vendor, rows: Mapping[str, Vendor]) -> Vendor:
+    return replace(row, quirks=rows[row.quirks_of].quirks) if row.quirks_of is not None else row
 
 
 _PLACE = re.compile(r"\$\{(\w+)\}")
@@ -97,7 +108,8 @@ def _filled_in(row: Vendor, environment: Mapping[str, str]) -> Vendor:
     values = {name: environment.get(name, "").strip().rstrip("/").removesuffix(after) for name in names}
     if not names or not all(values.values()):
         return row
-    base_url = _PLACE.sub(lambda place: values[place.group(1)], row.base_url)
+    base_url = row.base_urls.get(values[names[0]], row.base_url)
+    base_url = _PLACE.sub(lambda place: values[place.group(1)], base_url)
     try:
         Target.parse(base_url := base_url if "//" in base_url else f"https://{base_url}")
     except ValueError as error:
@@ -123,12 +135,22 @@ def _laid_over(name: str, own: Provider, row: Vendor | None) -> Vendor:
         keys=(own.key_env,) if own.key_env else row.keys,
         models=tuple(own.models) or row.models,
         headers=own.headers or row.headers,
+        quirks=_quirks(name, own, row.quirks),
+        token_command=tuple(own.token_command),
+        token_seconds=own.token_seconds,
         free=own.free or row.free,
         connect_seconds=own.connect_seconds,
         first_byte_seconds=own.first_byte_seconds,
         between_bytes_seconds=own.between_bytes_seconds,
         own=True,
     )
+
+
+def _quirks(name: str, own: Provider, known: Quirks) -> Quirks:
+    if not own.quirks:
+        return known
+    given = closed(Quirks, own.quirks, where=f"providers.{name}.quirks", error=ConfigError)
+    return replace(known, **{quirk: getattr(given, quirk) for quirk in own.quirks})
 
 
 def _moved(row: Vendor, environment: Mapping[str, str]) -> Vendor:

@@ -15,7 +15,7 @@ from tritium.chat import ChatRequest, Chunk
 from tritium.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from tritium.model import Call
 from tritium.providers.keys import KeyRing
-from tritium.providers.sse import Event, EventDecoder, EventTooLarge
+from tritium.providers.sse import BrokenStream, Event
 from tritium.providers.transport import (
     ConnectTimeout,
     ReadTimeout,
@@ -54,6 +54,8 @@ class HttpSource:
         self.key = key
         self.ring = KeyRing((key, *spare_keys)) if key and spare_keys else None
         self.wire = wire
+        self.framing = wire.framing
+        self.stream_type = wire.framing.content_type
         self.transport = transport
         self.timeouts = timeouts
         self.base_url = base_url
@@ -113,7 +115,7 @@ class _HttpAnswer:
         self._request = request
         self._model = model
         self._reply: Reply | None = None
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[Event] | None = None
         self._whole = not request.streaming
         self._key = source.key if source.ring is None else source.ring.take()
         self._ends_at: float | None = None
@@ -139,7 +141,7 @@ class _HttpAnswer:
                 raise await source.refused(reply, self._key)  # noqa: TRY301 - the reply is closed below, whatever failed
             # A server that doesn't stream answers JSON all the same; and some that were not asked to, do.
             content_type = reply.header(b"content-type") or b""
-            self._whole = b"event-stream" not in content_type and (self._whole or b"json" in content_type)
+            self._whole = source.stream_type not in content_type and (self._whole or b"json" in content_type)
         except BaseException as error:
             if self._reply is not None:
                 self._reply.close()
@@ -149,11 +151,16 @@ class _HttpAnswer:
                 raise UpstreamUnavailable(f"{source.provider}: {error}.", provider=source.provider) from error
             raise
         self._reader: Reader = source.wire.reader(source.provider)
-        self._events = EventDecoder()
+        if not self._whole:
+            self._waiting, self._events = deque(), source.framing()
         return self
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
+
+    async def only(self) -> Chunk | None:
+        """The answer, if it comes in one piece; nothing follows then."""
+        return await self.__anext__() if self._whole else None
 
     async def __anext__(self) -> Chunk:
         try:
@@ -166,7 +173,7 @@ class _HttpAnswer:
             error.message = self._source.redacted(error.message)
             error.args = (error.message,)
             raise
-        except EventTooLarge as error:
+        except BrokenStream as error:
             raise UpstreamUnavailable(f"{self._source.provider}: {error}", provider=self._source.provider) from error
 
     async def _in_time(self, step: Coroutine[Any, Any, T]) -> T:
@@ -189,6 +196,7 @@ class _HttpAnswer:
             whole = self._reader.complete(await reply.body())
             self._reader.done = True
             return whole
+        assert self._waiting is not None  # noqa: S101 - made when the answer turned out to be a stream
         while True:
             while self._waiting:
                 # One at a time: an event that reports a failure must not take those before it along.

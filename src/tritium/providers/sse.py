@@ -6,6 +6,8 @@ Invariant: where the stream was cut never changes the events that come out.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 EVENT_LIMIT = 8 * 2**20
@@ -14,7 +16,11 @@ EVENT_LIMIT = 8 * 2**20
 _BOM = b"\xef\xbb\xbf"
 
 
-class EventTooLarge(ValueError):
+class BrokenStream(ValueError):
+    """What came is not framed as the format says."""
+
+
+class EventTooLarge(BrokenStream):
     """The stream goes on without ending an event; it is not the one that was asked for."""
 
 
@@ -29,6 +35,9 @@ class EventDecoder:
     """Decodes one stream. `feed` gives the events that each part completes, `flush` the one it ended within."""
 
     __slots__ = ("_after_cr", "_held", "_started")
+
+    content_type: ClassVar[bytes] = b"event-stream"
+    """What names this framing in a response's content type."""
 
     def __init__(self) -> None:
         self._held = bytearray()

@@ -18,8 +18,11 @@ from tritium.chat import ChatRequest
 from tritium.errors import InvalidRequest
 from tritium.providers.thoughts import Detail, Thought, read_thoughts
 
-_OPENING = "(start of the conversation)"
+OPENING = "(start of the conversation)"
 """Said by the user where a chat begins with the assistant's greeting, which native dialects refuse."""
+
+GO_ON = "Continue exactly where your last message stops."
+"""Said for the user where a chat ends with the assistant and the model refuses to continue its own message."""
 
 _MEDIA_TYPES = {
     "gif": "image/gif",
@@ -135,7 +138,7 @@ def _begun(conversation: Conversation) -> Conversation:
     if not conversation.turns:
         raise InvalidRequest("'messages' says nothing: every message is empty.", param="messages")
     if conversation.turns[0].role == "assistant":
-        conversation.turns.insert(0, Turn("user", [Text(_OPENING)]))
+        conversation.turns.insert(0, Turn("user", [Text(OPENING)]))
     return conversation
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Protocol
 
 from tritium.chat import ChatRequest, Chunk, ToolCall, Usage
 from tritium.errors import TritiumError
-from tritium.ledger.prices import Prices, cost_nanodollars
+from tritium.ledger.prices import Prices, cost_nanodollars, output_nanodollars
 from tritium.model import Call, Generation, Outcome
 
 CHARACTERS_PER_TOKEN = 4
@@ -106,13 +106,41 @@ class _Settled:
         upstream, call = self._upstream, self._call
         try:
             if call.permit is not None:
-                self._hold = call.permit.hold(call, upstream.id, upstream.provider, self._request, upstream.price)
+                hold = call.permit.hold(call, upstream.id, upstream.provider, self._request, upstream.price)
+                self._hold = hold if call.permit.prompt else await self._held(hold)
             self._chunks = await self._inner.__aenter__()
         except BaseException as error:
             self._settle(error)
             raise
         self._opened = True
         return self
+
+    async def _held(self, hold: Awaitable[Any]) -> Any:
+        """The hold; who leaves before it is there has had nobody asked."""
+        try:
+            return await hold
+        except BaseException:
+            self._usage = Usage()
+            raise
+
+    async def whole(self) -> Chunk | AsyncIterator[Chunk]:
+        """Enter; an answer in one piece is given at once, and its context left."""
+        await self.__aenter__()
+        only = getattr(self._chunks, "only", None)
+        if only is None:
+            return self
+        try:
+            chunk: Chunk | None = await only()
+            if chunk is not None:
+                self._noted(chunk)
+                self._ended = True
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        if chunk is None:
+            return self
+        await self.__aexit__(None, None, None)
+        return chunk
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
@@ -123,6 +151,11 @@ class _Settled:
         except StopAsyncIteration:
             self._ended = True
             raise
+        self._noted(chunk)
+        return chunk
+
+    def _noted(self, chunk: Chunk) -> None:
+        """Remember what a Generation needs of it, and say on it whose it is."""
         if chunk.usage is not None:
             self._usage = chunk.usage
         for choice in chunk.choices:
@@ -136,7 +169,6 @@ class _Settled:
             self._finish_reason = choice.finish_reason or self._finish_reason
         chunk.provider = self._upstream.provider
         chunk.model = self._upstream.id
-        return chunk
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -169,7 +201,8 @@ class _Settled:
             latency_ms=(now - self._started) * 1e3,
             error=str(error) or type(error).__name__ if error is not None else None,
             caller=call.caller,
-            status=200 if error is None else _status(error),
+            status=200 if error is None else status_of(error),
+            output_nanodollars=0 if refused else output_nanodollars(usage, upstream.prices),
         )
         call.recorder.generation(row)
         if self._hold is not None and call.permit is not None:
@@ -196,7 +229,7 @@ class _Settled:
         )
 
 
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
     """None for one that has nothing to do with HTTP, as a cancellation."""
     if not isinstance(error, TritiumError):
         return None

@@ -105,7 +105,7 @@ class HttpVectors:
             )
             try:
                 if reply.status != 200:
-                    raise await source.refused(reply)
+                    raise await source.refused(reply, key)
                 return msgspec.json.decode(await reply.body(), type=kind)
             finally:
                 reply.close()

@@ -11,7 +11,7 @@ from tritium.chat import Usage
 from tritium.errors import TritiumError
 from tritium.ledger.prices import Prices, cost_nanodollars
 from tritium.model import Call, Generation, Outcome, Role
-from tritium.providers.upstream import CHARACTERS_PER_TOKEN
+from tritium.providers.upstream import CHARACTERS_PER_TOKEN, Watch, status_of
 from tritium.providers.vectors import EmbeddingBody, Embeddings, Ranking, RerankBody, VectorRequest, VectorSource
 
 Answer = TypeVar("Answer", Embeddings, Ranking)
@@ -20,12 +20,22 @@ Answer = TypeVar("Answer", Embeddings, Ranking)
 class VectorModel:
     """A provider's model. `id` is what callers say, `name` what the provider is told."""
 
-    def __init__(self, model_id: str, *, provider: str, name: str, source: VectorSource, prices: Prices | None) -> None:
+    def __init__(
+        self,
+        model_id: str,
+        *,
+        provider: str,
+        name: str,
+        source: VectorSource,
+        prices: Prices | None,
+        watch: Watch | None = None,
+    ) -> None:
         self.id = model_id
         self.provider = provider
         self.name = name
         self.source = source
         self.prices = prices
+        self.watch = watch
 
     async def embed(self, request: VectorRequest[EmbeddingBody], call: Call) -> Embeddings:
         """Vectors for the request's texts.
@@ -33,7 +43,7 @@ class VectorModel:
         Raises:
             InvalidRequest, UpstreamError: see `VectorSource`.
         """
-        hold = self._hold(call, request.body.characters)
+        hold = await self._hold(call, request.body.characters)
         work = self.source.embed(request, self.name)
         return await self._settled(work, "embedding", request.body.characters, call, hold)
 
@@ -43,15 +53,17 @@ class VectorModel:
         Raises:
             InvalidRequest, UpstreamError: see `VectorSource`.
         """
-        hold = self._hold(call, request.body.characters)
+        hold = await self._hold(call, request.body.characters)
         work = self.source.rerank(request, self.name)
         return await self._settled(work, "rerank", request.body.characters, call, hold)
 
-    def _hold(self, call: Call, characters: int) -> Any:
-        if call.permit is None:
+    async def _hold(self, call: Call, characters: int) -> Any:
+        permit = call.permit
+        if permit is None:
             return None
         worst = Usage(characters)  # a token has at least one character, or nearly so
-        return call.permit.hold(call, self.id, self.provider, worst, lambda usage: cost_nanodollars(usage, self.prices))
+        hold = permit.hold(call, self.id, self.provider, worst, lambda usage: cost_nanodollars(usage, self.prices))
+        return hold if permit.prompt else await hold
 
     async def _settled(self, work: Awaitable[Answer], role: Role, characters: int, call: Call, hold: Any) -> Answer:
         started = time.perf_counter()
@@ -88,10 +100,13 @@ class VectorModel:
                 latency_ms=milliseconds,
                 error=None if failure is None else str(failure) or type(failure).__name__,
                 caller=call.caller,
+                status=200 if failure is None else status_of(failure),
             )
             call.recorder.generation(row)
             if hold is not None and call.permit is not None:
                 call.permit.settle(hold, row)
+            if self.watch is not None:
+                self.watch.settled(row, failure)
 
 
 def _cost(cost: int | None, failure: BaseException | None) -> int | None:

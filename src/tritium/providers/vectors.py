@@ -6,6 +6,7 @@ Format: OpenAI's embeddings; for reranking Cohere's, which Jina, vLLM, llama.cpp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
@@ -67,6 +68,8 @@ def _characters(value: Any) -> int:
     return sum(map(_characters, value)) if isinstance(value, list) else 0
 
 
+_READ = frozenset(("input", "query", "documents"))
+
 Body = TypeVar("Body", EmbeddingBody, RerankBody)
 
 
@@ -96,6 +99,19 @@ class VectorRequest(Generic[Body]):
             raise InvalidRequest(f"The body is not valid JSON: {error}. Send one JSON object.") from None
         except RecursionError:
             raise InvalidRequest("The body is nested too deeply. Send flatter JSON.") from None
+
+    def changed(self, change: Callable[[Any], Any]) -> VectorRequest[Body]:
+        """The request with what it has read changed: `change` gets the input, the query, the documents, and returns
+        the same object where nothing is to be changed.
+        """
+        fields = dict(self.fields)
+        for name in _READ & fields.keys():
+            value = msgspec.json.decode(fields[name])
+            if (other := change(value)) is not value:
+                fields[name] = Raw(msgspec.json.encode(other))
+        if fields == self.fields:
+            return self
+        return VectorRequest(fields, msgspec.json.decode(msgspec.json.encode(fields), type=type(self.body)))
 
 
 class Embeddings(Struct):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tritium.chat import ChatRequest, Chunk
 from tritium.errors import (
@@ -15,6 +15,29 @@ from tritium.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from tritium.providers.controls import Effort
+from tritium.providers.sse import Event
+
+
+class ModelQuirks(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where models of a vendor differ from its others."""
+
+    models: tuple[str, ...]
+    """Patterns of their names in lower case, with `*`, `?` and `[...]`."""
+    but: tuple[str, ...] = ()
+    """Patterns of those that are not meant."""
+    drop: tuple[str, ...] = ()
+    """Fields that they answer with a 400."""
+    drop_thinking: tuple[str, ...] = ()
+    """The same, but only when they are told to think."""
+    efforts: tuple[Effort, ...] | None = None
+    """Values of `reasoning_effort` that they know."""
+    effort_with_tools: Effort | None = None
+    """The one effort at which they take tools."""
+    tool_choices: tuple[str, ...] | None = None
+    """Values of `tool_choice` that they know; any other is left to them to decide."""
+    thinking_switch: bool = False
+    """Not to think is said by `thinking: {"type": "disabled"}`."""
 
 
 class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +59,21 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     """Understands OpenRouter's own fields (`provider`, `plugins`, `models`, `reasoning`, ...)."""
     reasoning_content: bool = False
     """Wants its thoughts back with the next turn, under this name."""
+    rename: dict[str, str] = field(default_factory=dict)
+    """Fields that have another name there."""
+    names: bool = True
+    """Takes the `name` of who speaks."""
+    call_id_length: int | None = None
+    """Takes ids of calls of so many letters and digits only."""
+    alternate: bool = False
+    """Wants one system message, at the start, then user and assistant by turns."""
+    prefill: bool = True
+    """Takes a last message of the assistant's."""
+    path: str = "/chat/completions"
+    """Below the base URL; `{model}` stands for the model's name."""
+    key_header: str | None = None
+    """The header for the key, if that isn't `Authorization: Bearer`."""
+    models: tuple[ModelQuirks, ...] = ()
 
 
 class WireRequest(NamedTuple):
@@ -67,8 +105,30 @@ class Reader(Protocol):
         ...
 
 
+class Framing(Protocol):
+    """Cuts one streamed answer into events; made anew for each."""
+
+    content_type: ClassVar[bytes]
+    """What a response's content type holds if it is framed so."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that are complete with `data`.
+
+        Raises:
+            BrokenStream: the bytes are not of this framing.
+        """
+        ...
+
+    def flush(self) -> list[Event]:
+        """The event that the end of the stream cut off, if there is something of it to be read."""
+        ...
+
+
 class WireFormat(Protocol):
     """One provider dialect."""
+
+    @property
+    def framing(self) -> type[Framing]: ...
 
     def to_wire(self, request: ChatRequest, model: str, *, streaming: bool, key: str | None) -> WireRequest: ...
 
@@ -93,6 +153,6 @@ def error_for_status(
         kind = UpstreamTimeout
     elif status in (503, 529):
         kind = UpstreamOverloaded
-    elif status >= 500 or status < 400:
+    elif status >= 500 or status < 400 or status == 424:  # Bedrock's, for a model that failed
         kind = UpstreamUnavailable
     return kind(text, provider=provider, upstream_status=status, retry_after_seconds=retry_after_seconds)

@@ -24,6 +24,7 @@ from tritium.routing.health import blames_endpoint
 from tritium.routing.opening import Opening
 from tritium.routing.order import ordered
 from tritium.routing.preferences import By, Preferences, read_preferences
+from tritium.routing.sessions import Session, Sessions
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -32,16 +33,28 @@ LONGEST_PAUSE_SECONDS = 5.0
 MOST_TRIES = 16
 """Of one request at the endpoints of one model, keys and second tries included."""
 
+_SAYS_HOW_MUCH = frozenset(("reasoning", "reasoning_effort"))
+
 
 class Balanced:
     """A model by the name callers say. `sort` is a variant's wish, and wins over the request's."""
 
-    def __init__(self, model_id: str, endpoints: Sequence[Endpoint], *, sort: By | None = None) -> None:
-        """`endpoints`: at least one."""
+    def __init__(
+        self,
+        model_id: str,
+        endpoints: Sequence[Endpoint],
+        *,
+        sort: By | None = None,
+        thinks: bool = False,
+        sessions: Sessions | None = None,
+    ) -> None:
+        """`endpoints`: at least one; `thinks`: they are to reason, unless the request says how much."""
         self.id = model_id
         self.endpoints = endpoints
         self.sort: By | None = sort
-        self._only = endpoints[0] if len(endpoints) == 1 else None
+        self.thinks = thinks
+        self.sessions = sessions or Sessions()
+        self._only = endpoints[0] if len(endpoints) == 1 and not thinks else None
 
     def answer(self, request: ChatRequest, call: Call) -> Opening:
         """Open an answer.
@@ -67,13 +80,18 @@ class Balanced:
         return kept
 
     def _rounds(self, request: ChatRequest, call: Call) -> Rounds:
+        if self.thinks and request.fields.keys().isdisjoint(_SAYS_HOW_MUCH):
+            request = request.replace(reasoning={"enabled": True})
         preferences = read_preferences(request)
         if self.sort is not None:
             preferences = replace(preferences, sort=self.sort, order=None)
         kept = ordered(self.candidates(request), preferences, request)
+        session = None if preferences.order else self.sessions.of(request, call, self.id)
+        if session is not None:
+            kept = session.first(kept)
         if preferences.allow_fallbacks is False and not preferences.order:
             kept = kept[:1]
-        return Rounds(kept, request, call, _Passed(preferences, self.endpoints))
+        return Rounds(kept, request, call, _Passed(preferences, self.endpoints), session)
 
 
 class Rounds:
@@ -87,17 +105,25 @@ class Rounds:
     """Whom to ask once more, and how long each wants to be left alone."""
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], request: ChatRequest, call: Call, passed: _Passed | None = None
+        self,
+        endpoints: Sequence[Endpoint],
+        request: ChatRequest,
+        call: Call,
+        passed: _Passed | None = None,
+        session: Session | None = None,
     ) -> None:
         self._round = endpoints
         self._request = request
         self._call = call
         self._passed = passed
+        self._session = session
 
     def open(self, call: Call) -> Answer:
         endpoint = self._round[self._at]
         endpoint.health.claim()
         self._tries += 1
+        if self._session is not None:
+            self._session.asked(endpoint)
         request = self._request
         if self._passed is not None and endpoint.passes_preferences:
             request = self._passed.to(endpoint, request)

@@ -51,9 +51,25 @@ class Opening:
             await self._recover(error)
         return self
 
+    async def whole(self) -> Chunk | AsyncIterator[Chunk]:
+        """Enter; an answer in one piece is given at once, and its context left."""
+        try:
+            answer = self._plan.open(self._call)
+            whole = getattr(answer, "whole", None)
+            given = await (answer.__aenter__() if whole is None else whole())
+            if isinstance(given, Chunk):
+                return given
+            await self._begin(answer, given)
+        except TritiumError as error:
+            await self._recover(error)
+        return self
+
     async def _open(self, call: Call) -> None:
         answer = self._plan.open(call)
-        chunks = await answer.__aenter__()
+        await self._begin(answer, await answer.__aenter__())
+
+    async def _begin(self, answer: Answer, chunks: AsyncIterator[Chunk]) -> None:
+        """Read on until something has been said."""
         try:
             first = await chunks.__anext__()
             self._early.append(first)

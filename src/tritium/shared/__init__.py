@@ -1,12 +1,15 @@
-"""What the replicas of one gateway tell each other: limits, cooldowns, sums and cached values.
+"""What the replicas of one gateway tell each other: rates, cooldowns and cached values.
 
-The rule for all of it: nobody on a request's way waits for another machine. Quotas, cooldowns and counters are asked
-and told in memory, in well under a microsecond, from any thread; what has changed is exchanged with the server in one
+The rule for all of it: nobody on a request's way waits for another machine. Quotas and cooldowns are asked and told in
+memory, in well under a microsecond, from any thread; what has changed is exchanged with the server in one
 round trip every `EXCHANGE_SECONDS`, sooner where a quota runs dry. Only cached values are fetched when asked for.
 
 Two implementations: `local.py`, for one process, and `valkey.py`, for several, over Valkey or Redis. What is promised
 here holds for both, but for what a replica has not been told yet. When the server is away, each replica goes on by
 itself: limits then hold per replica, cooldowns are its own, nothing is found in the cache; `health()` says so.
+
+Money is not among it: what is spent is in the ledger, and nothing that may forget can say what is left of a limit. The
+database divides limits among processes, whether there is shared state or not (`ledger/allowances.py`).
 """
 
 from __future__ import annotations
@@ -52,18 +55,6 @@ class Cooldowns(Protocol):
         """0 if there is nothing to wait for."""
 
 
-class Counters(Protocol):
-    """Whole numbers that everybody adds to; for money, nano-dollars. A period belongs into the name."""
-
-    def add(self, name: str, amount: int, keep_seconds: float) -> None:
-        """Add, a negative amount as well. It is forgotten so long after the last addition."""
-
-    def total(self, name: str) -> int:
-        """The sum of everything added, by others as of the last exchange. Asking for a name makes it be exchanged;
-        of one that was not asked for in the last minute only this process's part may be known at first.
-        """
-
-
 class Cache(Protocol):
     """Bytes by name. A cache may forget anything at any time; it never raises."""
 
@@ -87,9 +78,6 @@ class Shared(Protocol):
 
     @property
     def cooldowns(self) -> Cooldowns: ...
-
-    @property
-    def counters(self) -> Counters: ...
 
     @property
     def cache(self) -> Cache: ...

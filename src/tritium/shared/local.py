@@ -11,7 +11,6 @@ from collections.abc import Callable
 from tritium.shared import SharedHealth
 
 CACHE_BYTES = 64 * 1024 * 1024
-_SWEEP_EVERY = 1024
 
 Clock = Callable[[], float]
 """Seconds that only go forward."""
@@ -24,7 +23,6 @@ class LocalShared:
         self._clock = clock
         self._quotas: dict[str, LocalQuota] = {}
         self.cooldowns = LocalCooldowns(clock)
-        self.counters = LocalCounters(clock)
         self.cache = LocalCache(clock, cache_bytes)
 
     def quota(self, name: str, per_minute: int) -> LocalQuota:
@@ -106,33 +104,6 @@ class LocalCooldowns:
     def seconds_left(self, name: str) -> float:
         until = self._until.get(name)
         return 0.0 if until is None else max(0.0, until - self._clock())
-
-
-class LocalCounters:
-    """The `Counters` of one process."""
-
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock = clock
-        self._sums: dict[str, tuple[int, float]] = {}
-        """Each with the moment at which it is forgotten."""
-        self._additions = 0
-        self._lock = threading.Lock()
-
-    def add(self, name: str, amount: int, keep_seconds: float) -> None:
-        with self._lock:
-            now = self._clock()
-            self._sums[name] = (self._live(name, now) + amount, now + keep_seconds)
-            self._additions += 1
-            if self._additions % _SWEEP_EVERY == 0:
-                self._sums = {each: kept for each, kept in self._sums.items() if kept[1] > now}
-
-    def total(self, name: str) -> int:
-        with self._lock:
-            return self._live(name, self._clock())
-
-    def _live(self, name: str, now: float) -> int:
-        total, forgotten_at = self._sums.get(name, (0, 0.0))
-        return total if now < forgotten_at else 0
 
 
 class LocalCache:

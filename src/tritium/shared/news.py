@@ -1,6 +1,6 @@
-"""A replica's view of cooldowns and counters: what the server said last, and what it has not been told yet.
+"""A replica's view of cooldowns: what the server said last, and what it has not been told yet.
 
-Invariant: what was begun, ended or added here is seen here at once, and told until an exchange has succeeded.
+Invariant: what was begun or ended here is seen here at once, and told until an exchange has succeeded.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import time
 from collections.abc import Mapping
 
 from tritium.shared.local import Clock
-
-WATCHED_SECONDS = 60.0
 
 
 class CooldownNews:
@@ -59,49 +57,3 @@ class CooldownNews:
             until = {name: now + seconds for name, seconds in seconds_left.items()}
             until.update(self._untold)
             self._until = {name: end for name, end in until.items() if end > now}
-
-
-class CounterNews:
-    """`Counters` of all replicas."""
-
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock = clock
-        self._known: dict[str, int] = {}
-        self._untold: dict[str, tuple[int, float]] = {}
-        self._on_the_way: dict[str, tuple[int, float]] = {}
-        self._asked_at: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def add(self, name: str, amount: int, keep_seconds: float) -> None:
-        with self._lock:
-            before, _ = self._untold.get(name, (0, 0.0))
-            self._untold[name] = (before + amount, keep_seconds)
-
-    def total(self, name: str) -> int:
-        with self._lock:
-            self._asked_at[name] = self._clock()
-            untold = self._untold.get(name, (0, 0.0))[0] + self._on_the_way.get(name, (0, 0.0))[0]
-            return self._known.get(name, 0) + untold
-
-    def take(self) -> tuple[dict[str, tuple[int, float]], list[str]]:
-        """What to add, with how long to keep it, and which others to look up."""
-        with self._lock:
-            since = self._clock() - WATCHED_SECONDS
-            self._asked_at = {name: at for name, at in self._asked_at.items() if at >= since}
-            self._known = {name: total for name, total in self._known.items() if name in self._asked_at}
-            self._on_the_way, self._untold = self._untold, {}
-            return self._on_the_way, [name for name in self._asked_at if name not in self._on_the_way]
-
-    def keep(self, taken: Mapping[str, tuple[int, float]]) -> None:
-        """It could not be told: it is still to be."""
-        with self._lock:
-            self._on_the_way = {}
-            for name, (amount, keep_seconds) in taken.items():
-                since, longer = self._untold.get(name, (0, keep_seconds))
-                self._untold[name] = (amount + since, longer)
-
-    def heard(self, totals: Mapping[str, int]) -> None:
-        """The server's sums, with everything that was on its way."""
-        with self._lock:
-            self._on_the_way = {}
-            self._known.update(totals)

@@ -1,7 +1,7 @@
 """Shared state of several replicas over Valkey or Redis: told and asked in one round trip every `EXCHANGE_SECONDS`.
 
 Scripts run by the server's clock, so the replicas' clocks need not agree. An exchange whose answer is lost is told
-again: what it drew or added may then count twice.
+again: what it drew may then count twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from tritium.errors import ConfigError, StorageError
 from tritium.shared import EXCHANGE_SECONDS, SharedHealth
 from tritium.shared.lease import Demand, LeasedQuota
-from tritium.shared.news import CooldownNews, CounterNews
+from tritium.shared.news import CooldownNews
 
 _RETRY_SECONDS = 1.0
 _BATCH_SECONDS = 0.005
@@ -59,12 +59,6 @@ for i = 2, #left, 2 do left[i] = tostring(tonumber(left[i]) - now) end
 return left
 """
 
-_ADD = """
-local total = redis.call('INCRBY', KEYS[1], ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return total
-"""
-
 _log = logging.getLogger(__name__)
 
 
@@ -91,7 +85,6 @@ class ValkeyShared:
         self._prefix = prefix
         self._quotas: dict[str, LeasedQuota] = {}
         self._cooldowns = CooldownNews()
-        self._counters = CounterNews()
         self.cache = _ServerCache(self._client, f"{prefix}:cache:", lambda: self._fault is None)
         self._fault: str | None = None
         self._hurried = False
@@ -103,10 +96,6 @@ class ValkeyShared:
     @property
     def cooldowns(self) -> CooldownNews:
         return self._cooldowns
-
-    @property
-    def counters(self) -> CounterNews:
-        return self._counters
 
     def quota(self, name: str, per_minute: int) -> LeasedQuota:
         quota = self._quotas.get(name)
@@ -189,28 +178,21 @@ class ValkeyShared:
     async def _exchange(self, demands: Sequence[tuple[str, LeasedQuota, Demand]]) -> None:
         """Tell everything that is new and hear everything that we want to know, in one round trip."""
         begun = self._cooldowns.take()
-        added, watched = self._counters.take()
         pipeline = self._client.pipeline(transaction=False)
         for name, quota, demand in demands:
             key = f"{self._prefix}:quota:{name}"
             pipeline.eval(_LEASE, 1, key, quota.per_minute, repr(demand.debt), repr(demand.wanted))
-        for name, (amount, keep_seconds) in added.items():
-            pipeline.eval(_ADD, 1, f"{self._prefix}:counter:{name}", amount, max(1, int(keep_seconds * 1000)))
-        for name in watched:
-            pipeline.get(f"{self._prefix}:counter:{name}")
         changes = [part for name, seconds in begun.items() for part in (name, max(0, int(seconds * 1000)))]
         pipeline.eval(_COOLDOWNS, 1, f"{self._prefix}:cooldowns", *changes)
         try:
             replies = await pipeline.execute()
         except BaseException:
             self._cooldowns.keep(begun)
-            self._counters.keep(added)
             raise
         heard = iter(replies)
         for _, quota, demand in demands:
             units, wait_seconds = next(heard)
             quota.grant(demand, float(units), float(wait_seconds))
-        self._counters.heard({name: int(next(heard) or 0) for name in (*added, *watched)})
         self._cooldowns.heard(_pairs(next(heard)))
 
     def _lost(self, fault: str) -> None:

@@ -5,6 +5,7 @@ The operating system lets go of the lock when the process ends, however it ends.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import socket
@@ -17,8 +18,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-FOREIGN_SECONDS = 86_400
-"""A process on another machine can't be looked at: it is taken for dead when what it began is so old."""
+_TRIES = 20
 
 
 class Lease:
@@ -31,11 +31,17 @@ class Lease:
             OSError: the folder can't be written to.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        word = secrets.token_hex(8)
-        self.name = f"{socket.gethostname()}/{word}"
-        self._path = folder / f"{word}.lease"
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        _lock(self._descriptor)
+        for _ in range(_TRIES):
+            word = secrets.token_hex(8)
+            self.name = f"{socket.gethostname()}/{word}"
+            self._path = folder / f"{word}.lease"
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            with suppress(OSError):
+                _lock(self._descriptor)
+                if self._path.exists():
+                    return
+            os.close(self._descriptor)  # somebody who looked for the dead was quicker than our lock
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(folder))
 
     def close(self) -> None:
         """Give it up: everything it stood for has been settled."""
@@ -43,12 +49,19 @@ class Lease:
         self._path.unlink(missing_ok=True)
 
 
-def is_dead(folder: Path, name: str, age_seconds: float) -> bool:
-    """Whether the process of that name is gone, as far as can be told from here."""
-    machine, _, word = name.rpartition("/")
-    if machine != socket.gethostname():
-        return age_seconds > FOREIGN_SECONDS
-    path = folder / f"{word}.lease"
+def is_dead(folder: Path, name: str) -> bool:
+    """Whether the process of that name is gone."""
+    return _is_free(folder / f"{name.rpartition('/')[2]}.lease", delete=False)
+
+
+def forget_dead(folder: Path) -> None:
+    """Delete the files of processes that are gone."""
+    for path in folder.glob("*.lease") if folder.is_dir() else ():
+        _is_free(path, delete=True)
+
+
+def _is_free(path: Path, *, delete: bool) -> bool:
+    """Whether nobody holds the file; it is deleted under our own lock, lest somebody take it meanwhile."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -57,20 +70,15 @@ def is_dead(folder: Path, name: str, age_seconds: float) -> bool:
         return False
     try:
         _lock(descriptor)
+        if delete:
+            with suppress(OSError):  # Windows lets nobody delete what is open
+                path.unlink(missing_ok=True)
     except OSError:
         return False
     else:
         return True
     finally:
         os.close(descriptor)
-
-
-def forget_dead(folder: Path) -> None:
-    """Delete the files of processes that are gone."""
-    for path in folder.glob("*.lease") if folder.is_dir() else ():
-        if is_dead(folder, f"{socket.gethostname()}/{path.stem}", 0):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
 
 
 def _lock(descriptor: int) -> None:

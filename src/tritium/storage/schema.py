@@ -1,21 +1,19 @@
-"""Brings a database's schema up to this version's, all changes in one transaction.
-
-Alembic runs from here with neither an ini file nor an environment script, so an installed package migrates itself.
-"""
+"""Brings a database's schema up to this version's, all changes in one transaction."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect
-
 from tritium.errors import StorageError
+from tritium.storage.connection import Connection
 
 VERSION_TABLE = "tritium_version"
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
-_LOCK = 0x7472697469756D
-"""PostgreSQL's advisory lock under which we migrate: "tritium" in ASCII."""
+_MADE = f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+_READ = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 our own constant
+_FORGOTTEN = f"DELETE FROM {VERSION_TABLE}"  # noqa: S608 our own constant
 
 
 def is_current(connection: Connection, where: str) -> bool:
@@ -24,13 +22,7 @@ def is_current(connection: Connection, where: str) -> bool:
     Raises:
         StorageError: it is a newer version's.
     """
-    version, known = _version(connection), revisions()
-    if version is not None and version not in known:
-        raise StorageError(
-            f"The database {where!r} was made by a newer version of Tritium (its schema is {version!r}, this version "
-            f"knows up to {known[-1]!r}). Upgrade Tritium, or name another database."
-        )
-    return version == known[-1]
+    return _version(connection, where) == revisions()[-1]
 
 
 def upgrade(connection: Connection, where: str) -> None:
@@ -39,34 +31,38 @@ def upgrade(connection: Connection, where: str) -> None:
     Raises:
         StorageError: the schema is a newer version's.
     """
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    if not is_current(connection, where):
-        _apply(connection)
+    if connection.dialect.migration_lock is not None:
+        connection.value(connection.dialect.migration_lock)
+    version = _version(connection, where)
+    if version is None:
+        connection.change(_MADE)
+    for revision in revisions():
+        if version is None or revision > version:
+            _apply(connection, revision)
+    connection.change(_FORGOTTEN)
+    connection.insert(VERSION_TABLE, {"version_num": revisions()[-1]})
 
 
+@cache
 def revisions() -> list[str]:
     """All that this version knows, oldest first."""
-    return sorted(path.stem[1:5] for path in _MIGRATIONS.glob("r*.py"))
+    return sorted(path.stem[1:5] for path in _MIGRATIONS.glob("r*.sql"))
 
 
-def _version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(VERSION_TABLE):
+def _version(connection: Connection, where: str) -> str | None:
+    if not connection.value(connection.dialect.find_table, name=VERSION_TABLE):
         return None
-    query = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 our own constant
-    version: str | None = connection.exec_driver_sql(query).scalar()
+    version: str | None = connection.value(_READ)
+    if version is not None and version not in revisions():
+        raise StorageError(
+            f"The database {where!r} was made by a newer version of Tritium (its schema is {version!r}, this version "
+            f"knows up to {revisions()[-1]!r}). Upgrade Tritium, or name another database."
+        )
     return version
 
 
-def _apply(connection: Connection) -> None:
-    # Needed once per upgrade, and a third of a second to import.
-    from alembic.operations import Operations  # noqa: PLC0415 see above
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 see above
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 see above
-
-    script = ScriptDirectory(_MIGRATIONS, version_locations=[_MIGRATIONS])
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "transactional_ddl": True})
-    operations = Operations(context)
-    for revision in reversed(list(script.iterate_revisions("head", context.get_current_revision() or "base"))):
-        revision.module.upgrade(operations)
-    context.stamp(script, "head")
+def _apply(connection: Connection, revision: str) -> None:
+    (file,) = _MIGRATIONS.glob(f"r{revision}_*.sql")
+    for statement in file.read_text("utf-8").split(";\n"):
+        if statement.strip():
+            connection.change(statement)

@@ -49,8 +49,8 @@ UNKNOWN = UnknownModel("x is not a valid model ID.", param="model", metadata={"r
                 "message": "no",
                 "type": "invalid_request_error",
                 "param": None,
-                "code": "invalid_request",
-                "metadata": {"error_type": "invalid_request", "provider_name": "acme"},
+                "code": "provider_unavailable",
+                "metadata": {"error_type": "provider_unavailable", "provider_name": "acme"},
             },
         ),
         (

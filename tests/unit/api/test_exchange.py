@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tritium.api.exchange import ClientLeft, cancelled_when_client_leaves, header, read_body, send_json
+from tritium.api.exchange import ClientLeft, cancelled_when_client_leaves, read_body, send_json
 from tritium.errors import InvalidRequest, PayloadTooLarge
 
 GONE = {"type": "http.disconnect"}
@@ -76,14 +76,6 @@ async def test_no_body_is_a_mistake():
 async def test_a_client_that_leaves_before_its_body_is_whole_is_no_request():
     with pytest.raises(ClientLeft):
         await read_body(scope(), receiving(part(b"{", more=True), GONE), 1000)
-
-
-def test_the_first_of_two_headers_counts():
-    request = {"headers": [(b"x-a", b"1"), (b"x-a", b"2"), (b"x-b", b"\xe9")]}
-
-    assert header(request, b"x-a") == "1"
-    assert header(request, b"x-b") == "é"
-    assert header(request, b"x-c") is None
 
 
 @pytest.mark.parametrize(

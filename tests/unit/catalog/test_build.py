@@ -161,7 +161,7 @@ def test_the_name_of_a_fusion_can_become_an_alias_and_that_of_an_alias_a_fusion(
         ({"a": {"kind": "alias", "target": "tritium/fusoin"}}, "Did you mean 'tritium/fusion'"),
         (
             {"a": {"kind": "alias", "target": "padi/big"}},
-            "'padi/big' is no model here. Providers are local, paid, scripted.",
+            "'padi/big' is no model here. Providers are local, paid, recorded, scripted.",
         ),
         ({"a": {"kind": "fusion", "qourum": 2}}, "models.\"a\" has no key 'qourum'. Did you mean 'quorum'?"),
         ({"a": {"kind": "fusion", "panel": [{"model": "x", "count": 9}]}}, 'models."a".panel[0].count'),

@@ -169,6 +169,31 @@ def test_online_needs_somebody_who_can_search(catalog):
     assert serving(both, "openai/gpt-x:online") == [("openrouter", "openai/gpt-x:online")]
 
 
+def test_extended_is_openrouters_own(catalog):
+    with pytest.raises(InvalidRequest, match="only OpenRouter has"):
+        catalog(OPENAI_API_KEY="k").resolve("openai/gpt-x:extended")
+
+    both = catalog(OPENAI_API_KEY="k", OPENROUTER_API_KEY="k")
+    assert serving(both, "openai/gpt-x:extended") == [("openrouter", "openai/gpt-x:extended")]
+
+
+def test_thinking_asks_everybody_who_may_be_able_to(catalog):
+    both = catalog(ANTHROPIC_API_KEY="k", OPENROUTER_API_KEY="k")
+
+    model = both.resolve("anthropic/claude-x:thinking")
+
+    assert model.thinks  # type: ignore[attr-defined]
+    assert serving(both, "anthropic/claude-x:thinking") == [
+        ("anthropic", "claude-x"),
+        ("openrouter", "anthropic/claude-x:thinking"),
+    ]
+
+
+def test_a_model_that_is_known_not_to_reason_has_no_thinking_variant(catalog):
+    with pytest.raises(InvalidRequest, match="known not to reason"):
+        catalog(OPENAI_API_KEY="k").resolve("openai/gpt-4o:thinking")
+
+
 def test_a_colon_that_is_the_servers_own_stays(catalog):
     names = catalog(found={"ollama": ["llama3:8b"]})
 

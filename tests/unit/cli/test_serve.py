@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -38,6 +39,16 @@ def test_it_answers_and_leaves_with_0_when_told(server, told):
     server.send_signal(told)
     assert server.wait(15) == 0
     assert server.stderr.read() == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets another process look")
+def test_as_many_files_may_be_open_as_the_system_lets_us():
+    command = ["sh", "-c", 'ulimit -Sn 256; exec "$0" "$@"', sys.executable, "-m", "tritium", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline()
+        soft, most = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        process.kill()
+    assert soft in (most, 65_536)
 
 
 def test_a_taken_port_is_said_at_once_with_another_one(tritium):

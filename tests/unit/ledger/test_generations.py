@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from decimal import Decimal
 
+import psycopg
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from tritium.chat import Usage
 from tritium.errors import NotFound
@@ -41,6 +42,7 @@ def test_every_field_comes_back(generations, keep, generation):
         latency_ms=1e5,
         error="the provider's own words: Größe, 大きさ",
         caller="key-7",
+        status=499,
     )
     keep(full)
     assert generations.get("gen-1") == full
@@ -64,7 +66,7 @@ def test_a_row_is_never_written_twice(generations, keep, generation):
 
 
 def test_a_row_without_a_model_is_refused(keep, generation):
-    with pytest.raises(IntegrityError):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
         keep(generation("gen-1", model=None))
 
 
@@ -82,6 +84,14 @@ def test_a_request_lists_its_calls_in_the_order_they_began(generations, keep, ge
     )
     assert [row.id for row in generations.of_request("gen-0")] == ["gen-3", "gen-1"]
     assert generations.of_request("gen-404") == []
+
+
+def test_a_call_goes_by_its_own_id_too(generations, keep, generation):
+    keep(generation("gen-0", request_id="gen-0"), generation("gen-1", request_id="gen-0"))
+
+    assert [row.id for row in generations.named("gen-0")] == ["gen-0", "gen-1"]
+    assert [row.id for row in generations.named("gen-1")] == ["gen-1"]
+    assert generations.named("gen-404") == []
 
 
 def test_pages_neither_repeat_nor_skip_rows_of_the_same_moment(generations, keep, generation):

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import event
 
 from tritium.chat import Usage
 from tritium.errors import StorageError
@@ -24,6 +23,7 @@ from tritium.ledger.generations import Generations
 from tritium.ledger.runs import Runs
 from tritium.ledger.writer import LedgerWriter
 from tritium.storage.database import Database
+from tritium.storage.sqlite import SqliteFile
 
 ALL = 1_000_000
 
@@ -45,9 +45,9 @@ def write(database: Database) -> Iterator[Callable[..., LedgerWriter]]:
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
     """Somebody else writes and doesn't finish."""
-    if database.engine.dialect.name == "postgresql":
-        with database.engine.connect() as other:
-            other.exec_driver_sql("LOCK TABLE generations IN EXCLUSIVE MODE")
+    if not database.embedded:
+        with database.reading() as other:
+            other.change("LOCK TABLE generations IN EXCLUSIVE MODE")
             yield
         return
     with closing(sqlite3.connect(database.where, isolation_level=None, check_same_thread=False)) as other:
@@ -187,23 +187,29 @@ async def test_an_asynchronous_flush_gives_up_too(database, write, generation):
     assert ids(database) == ["gen-1"]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_rows_survive_a_full_disk_and_are_written_once(database, write, generation):
+def test_rows_survive_a_full_disk_and_are_written_once(tmp_path, generation):
     pages = [40]
-    event.listen(
-        database.engine, "checkout", lambda connection, *_: connection.execute(f"PRAGMA max_page_count = {pages[0]}")
-    )
-    writer = write(batch_rows=50)
-    for n in range(600):
-        writer.generation(generation(f"gen-{n}", error="x" * 200))
-    wait_until(lambda: writer.health().fault)
-    health = writer.health()
-    assert "disk is full" in health.fault
-    assert 0 < health.written < 600
-    assert health.written + health.queued == 600
-    pages[0] = 1_000_000
-    writer.flush()
-    assert len(ids(database)) == writer.health().written == 600
+
+    class SmallDisk(SqliteFile):
+        def begin(self, connection: sqlite3.Connection, *, writing: bool) -> None:
+            connection.execute(f"PRAGMA max_page_count = {pages[0]}")
+            super().begin(connection, writing=writing)
+
+    Database.open(tmp_path / "tritium.db").close()
+    with (
+        closing(Database(SmallDisk(str(tmp_path / "tritium.db"), 5.0))) as database,
+        closing(LedgerWriter(database, batch_rows=50)) as writer,
+    ):
+        for n in range(600):
+            writer.generation(generation(f"gen-{n}", error="x" * 200))
+        wait_until(lambda: writer.health().fault)
+        health = writer.health()
+        assert "disk is full" in health.fault
+        assert 0 < health.written < 600
+        assert health.written + health.queued == 600
+        pages[0] = 1_000_000
+        writer.flush()
+        assert len(ids(database)) == writer.health().written == 600
 
 
 def test_a_row_no_database_takes_does_not_hold_up_the_others(database, write, generation, caplog):
@@ -308,4 +314,4 @@ def test_what_was_committed_survives_kill_9(tmp_path: Path, kind, request):
         assert len(kept) == len(set(kept))
         if kind == "sqlite":
             with database.reading() as connection:
-                assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+                assert connection.value("PRAGMA integrity_check") == "ok"

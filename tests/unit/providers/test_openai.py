@@ -201,3 +201,49 @@ def test_an_error_body_is_read_in_each_of_its_shapes(body, message):
 
 def test_an_error_body_that_is_no_json_has_no_message_of_its_own():
     assert OpenAIFormat().error_message(b"<html>Bad Gateway</html>") is None
+
+
+# ---------------------------------------------------------------- reasoning
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "more", "effort"),
+    [
+        ({"effort": "high"}, {}, "high"),
+        ({"effort": "minimal"}, {}, "low"),
+        ({"effort": "xhigh"}, {}, "high"),
+        ({"enabled": True}, {}, "medium"),
+        ({"max_tokens": 2000}, {}, "medium"),
+        ({"max_tokens": 900}, {"max_tokens": 1000}, "high"),
+        ({"max_tokens": 400}, {"max_tokens": 1000}, "medium"),
+        ({"max_tokens": 100}, {"max_tokens": 1000}, "low"),
+        ({"effort": "low"}, {"reasoning_effort": "minimal"}, "minimal"),
+        ({"enabled": False}, {}, None),
+        ({"effort": "none"}, {}, None),
+        ({"exclude": True}, {}, None),
+    ],
+)
+def test_openrouters_reasoning_becomes_an_effort(reasoning, more, effort):
+    body = sent(reasoning=reasoning, **more)
+
+    assert body.get("reasoning_effort") == effort
+    assert "reasoning" not in body
+
+
+def test_a_router_is_told_of_reasoning_as_it_was_asked():
+    body = sent(Quirks(openrouter_fields=True), reasoning={"effort": "xhigh"})
+
+    assert (body["reasoning"], "reasoning_effort" in body) == ({"effort": "xhigh"}, False)
+
+
+def test_a_model_is_not_sent_what_it_is_known_to_refuse():
+    lacking = {"old": frozenset(("reasoning", "reasoning_effort")), "new": frozenset(("temperature", "top_p"))}
+    wire = OpenAIFormat(lacking=lambda model: lacking.get(model, frozenset()))
+    request = ChatRequest.build("m", MESSAGES, reasoning={"effort": "high"}, temperature=0, seed=1)
+
+    bodies = [json.loads(wire.to_wire(request, name, streaming=False, key=None).body) for name in ("old", "new")]
+
+    assert [set(each) - {"model", "messages", "stream"} for each in bodies] == [
+        {"temperature", "seed"},
+        {"reasoning_effort", "seed"},
+    ]

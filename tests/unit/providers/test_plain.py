@@ -97,3 +97,21 @@ def test_openrouter_gets_everything_and_others_only_what_is_openais(theirs):
     sent = json.loads(wire.body)
     assert ("reasoning" in sent, "cache_control" in sent) == (theirs, theirs)
     assert isinstance(sent["messages"][0]["content"], list if theirs else str)
+
+
+@pytest.mark.parametrize("address", ["https://e.org/a.pdf", "HTTP://e.org/a.pdf"])
+def test_a_file_that_would_have_to_be_fetched_is_refused_by_its_place(address):
+    text = {"type": "text", "text": "Read."}
+    file = {"type": "file", "file": {"filename": "a.pdf", "file_data": address}}
+
+    with pytest.raises(InvalidRequest, match="fetches no files") as refused:
+        plain({"role": "user", "content": "Hi"}, {"role": "user", "content": [text, file]})
+
+    assert refused.value.param == "messages[1].content[1].file.file_data"
+
+
+def test_a_file_that_is_here_keeps_its_bytes():
+    data = b'[{"role":"user","content":[{"type":"file","file":{"file_data" :"data:application/pdf;base64,aHR0cA=="}}]}]'
+    messages = Raw(data)
+
+    assert plain_messages(messages, reasoning_content=False) is messages

@@ -19,6 +19,8 @@ ACCOUNTS = {
     "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com/",
     "AWS_REGION": "eu-central-1",
     "CLOUDFLARE_ACCOUNT_ID": "0123abcd",
+    "GOOGLE_CLOUD_LOCATION": "europe-west4",
+    "GOOGLE_CLOUD_PROJECT": "my-project",
     "DATABRICKS_HOST": "mine.cloud.databricks.com",
     "INFOMANIAK_PRODUCT_ID": "12",
     "SNOWFLAKE_ACCOUNT": "org-account",
@@ -73,7 +75,7 @@ def test_nobody_is_on_a_panel_whose_price_is_unknown():
     ("name", "base_url"),
     [
         ("azure", "https://mine.openai.azure.com/openai/v1"),
-        ("bedrock", "https://bedrock-runtime.eu-central-1.amazonaws.com/openai/v1"),
+        ("bedrock", "https://bedrock-runtime.eu-central-1.amazonaws.com"),
         ("cloudflare", "https://api.cloudflare.com/client/v4/accounts/0123abcd/ai/v1"),
         ("databricks", "https://mine.cloud.databricks.com/serving-endpoints"),
     ],

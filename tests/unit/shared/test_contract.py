@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from tritium.shared.lease import SLICES
@@ -110,39 +109,6 @@ async def test_a_cooldown_can_be_ended(shared):
     await asyncio.sleep(0.5)
     assert shared.cooldowns.seconds_left("vendor") == 0
     assert shared.cooldowns.seconds_left("another") == 0
-
-
-# ---------------------------------------------------------------- counters
-
-
-async def test_a_sum_is_known_at_once_and_stays(shared):
-    shared.counters.add("spent", 5, 60)
-    shared.counters.add("spent", -2, 60)
-    assert shared.counters.total("spent") == 3
-    await asyncio.sleep(0.5)
-    assert shared.counters.total("spent") == 3
-    assert shared.counters.total("never") == 0
-
-
-async def test_no_addition_is_lost_between_threads_and_exchanges(shared):
-    def add() -> None:
-        for _ in range(2000):
-            shared.counters.add("spent", 1, 60)
-
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    for each in threads:
-        each.start()
-    await asyncio.to_thread(lambda: [each.join() for each in threads])
-    assert shared.counters.total("spent") >= 0
-    await until(lambda: shared.counters.total("spent") == 8000)
-    await asyncio.sleep(0.5)
-    assert shared.counters.total("spent") == 8000
-
-
-async def test_a_sum_is_forgotten(shared):
-    shared.counters.add("spent", 5, 0.2)
-    shared.counters.total("spent")
-    await until(lambda: shared.counters.total("spent") == 0)
 
 
 # ---------------------------------------------------------------- the cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tritium.shared.local import LocalCache, LocalCooldowns, LocalCounters, LocalQuota, LocalShared
+from tritium.shared.local import LocalCache, LocalCooldowns, LocalQuota, LocalShared
 
 
 class Clock:
@@ -51,18 +51,15 @@ async def test_a_cache_stays_within_its_bytes_and_forgets_what_was_asked_for_lon
 
 def test_names_that_are_over_take_no_room():
     clock = Clock()
-    cooldowns, counters = LocalCooldowns(clock), LocalCounters(clock)
+    cooldowns = LocalCooldowns(clock)
     for n in range(3000):
         cooldowns.begin(f"c{n}", 1)
-        counters.add(f"s{n}", 1, 1)
         clock.now += 1
     assert len(cooldowns._until) < 10
-    assert len(counters._sums) < 2000
 
 
 def test_two_gateways_in_one_process_share_nothing():
     one, two = LocalShared(), LocalShared()
     one.cooldowns.begin("vendor", 60)
-    one.counters.add("spent", 1, 60)
-    assert (two.cooldowns.seconds_left("vendor"), two.counters.total("spent")) == (0, 0)
+    assert two.cooldowns.seconds_left("vendor") == 0
     assert not one.health().replicated

@@ -13,26 +13,27 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, Text, event
-from sqlalchemy.exc import IntegrityError
 
 from tritium.errors import StorageError
-from tritium.storage.database import Database, insert_new
+from tritium.storage.database import Database
+from tritium.storage.pool import Pool
+from tritium.storage.sqlite import SqliteFile
 
-NOTES = Table("notes", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text, nullable=False))
+NOTES = "CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY, text TEXT NOT NULL)"
+COLUMNS = ("id", "text")
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     with closing(Database.open(tmp_path / "tritium.db")) as database:
         with database.writing() as connection:
-            NOTES.create(connection)
+            connection.change(NOTES)
         yield database
 
 
 def texts(database: Database) -> list[str]:
     with database.reading() as connection:
-        return list(connection.execute(NOTES.select().order_by(NOTES.c.id)).scalars(1))
+        return connection.values("SELECT text FROM notes ORDER BY id")
 
 
 # ---------------------------------------------------------------- opening
@@ -62,13 +63,13 @@ def test_only_the_owner_can_read_a_new_file(tmp_path):
 )
 def test_each_connection_is_set_up(database, pragma, value):
     with database.reading() as one, database.reading() as another:
-        assert [each.exec_driver_sql(f"PRAGMA {pragma}").scalar() for each in (one, another)] == [value, value]
+        assert [each.value(f"PRAGMA {pragma}") for each in (one, another)] == [value, value]
 
 
 def test_two_databases_in_one_process_are_strangers(tmp_path):
     with closing(Database.open(tmp_path / "a.db")) as a, closing(Database.open(tmp_path / "b.db")) as b:
         with a.writing() as connection:
-            NOTES.create(connection)
+            connection.change(NOTES)
         with pytest.raises(StorageError, match="no such table"):
             texts(b)
 
@@ -161,7 +162,7 @@ def test_a_useless_address_is_refused_without_its_password(location):
 def test_a_transaction_that_fails_leaves_nothing(database):
     def write_and_fail() -> None:
         with database.writing() as connection:
-            insert_new(connection, NOTES, [{"id": 1, "text": "half"}])
+            connection.insert_new("notes", COLUMNS, [(1, "half")])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -172,29 +173,29 @@ def test_a_transaction_that_fails_leaves_nothing(database):
 def test_a_row_that_is_there_stays_as_it_is(database):
     for text in ("first", "second"):
         with database.writing() as connection:
-            insert_new(connection, NOTES, [{"id": 1, "text": text}, {"id": 2, "text": "new"}])
+            connection.insert_new("notes", COLUMNS, [(1, text), (2, "new")])
     assert texts(database) == ["first", "new"]
 
 
 def test_what_the_data_is_to_blame_for_is_not_the_databases_fault(database):
-    with pytest.raises(IntegrityError), database.writing() as connection:
-        insert_new(connection, NOTES, [{"id": 1, "text": None}])
+    with pytest.raises(sqlite3.IntegrityError), database.writing() as connection:
+        connection.insert_new("notes", COLUMNS, [(1, None)])
 
 
 def test_a_reader_sees_one_state_while_others_write(database):
     with database.reading() as reader:
-        assert reader.execute(NOTES.select()).all() == []
+        assert reader.rows("SELECT * FROM notes") == []
         with database.writing() as writer:
-            insert_new(writer, NOTES, [{"id": 1, "text": "later"}])
-        assert reader.execute(NOTES.select()).all() == []
+            writer.insert_new("notes", COLUMNS, [(1, "later")])
+        assert reader.rows("SELECT * FROM notes") == []
     assert texts(database) == ["later"]
 
 
 def test_writers_that_read_first_wait_for_each_other(database):
     def count_up(_: int) -> None:
         with database.writing() as connection:
-            highest = max(connection.execute(NOTES.select()).scalars(), default=0)
-            insert_new(connection, NOTES, [{"id": highest + 1, "text": ""}])
+            highest = connection.value("SELECT coalesce(max(id), 0) FROM notes")
+            connection.insert_new("notes", COLUMNS, [(highest + 1, "")])
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(count_up, range(100)))
@@ -209,22 +210,42 @@ def test_a_lock_that_is_not_given_back_is_reported(tmp_path):
             pass
         other.rollback()
         with database.writing() as connection:  # the same connection is good again
-            NOTES.create(connection)
+            connection.change(NOTES)
 
 
-def test_a_full_disk_is_reported_and_the_rows_before_it_stay(database):
-    def shrink(connection: sqlite3.Connection, *_: object) -> None:
-        connection.execute("PRAGMA max_page_count = 20")
+def test_a_full_disk_is_reported_and_the_rows_before_it_stay(tmp_path):
+    class SmallDisk(SqliteFile):
+        def connect(self) -> sqlite3.Connection:
+            connection = super().connect()
+            connection.execute("PRAGMA max_page_count = 20")
+            return connection
 
-    event.listen(database.engine, "checkout", shrink)
-    with database.writing() as connection:
-        insert_new(connection, NOTES, [{"id": 1, "text": "fits"}])
-    with pytest.raises(StorageError, match=r"the disk is full\. Free some space"), database.writing() as connection:
-        insert_new(connection, NOTES, [{"id": 2, "text": "x" * 200_000}])
-    assert texts(database) == ["fits"]
+    with closing(Database(SmallDisk(str(tmp_path / "tritium.db"), 5.0))) as database:
+        with database.writing() as connection:
+            connection.change(NOTES)
+            connection.insert_new("notes", COLUMNS, [(1, "fits")])
+        with pytest.raises(StorageError, match=r"the disk is full\. Free some space"), database.writing() as connection:
+            connection.insert_new("notes", COLUMNS, [(2, "x" * 200_000)])
+        assert texts(database) == ["fits"]
 
 
 # ---------------------------------------------------------------- many at once
+
+
+def test_who_comes_when_all_connections_are_lent_is_told_after_a_while(tmp_path):
+    pool = Pool(SqliteFile(str(tmp_path / "x.db"), 1.0).connect, lambda _: True, most=1, patience_seconds=0.01)
+    with closing(pool), pool.lent() as first:
+        with pytest.raises(StorageError, match="are in use"), pool.lent():
+            pass
+        kept = first
+    with closing(pool), pool.lent() as again:
+        assert again is not kept, "once closed, the pool keeps none"
+
+
+def test_what_was_not_committed_is_gone_when_its_connection_is_lent_again(database):
+    with database.reading() as connection:
+        connection.insert_new("notes", COLUMNS, [(1, "not meant to stay")])
+    assert texts(database) == []
 
 
 def test_threads_that_open_a_new_file_at_once_all_succeed(tmp_path):

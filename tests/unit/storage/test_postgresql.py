@@ -11,27 +11,26 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, Text
-from sqlalchemy.exc import IntegrityError
 
 from tritium.errors import StorageError
 from tritium.storage import schema
-from tritium.storage.database import Database, insert_new
+from tritium.storage.database import Database
 
-NOTES = Table("notes", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text, nullable=False))
+NOTES = "CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY, text TEXT NOT NULL)"
+COLUMNS = ("id", "text")
 
 
 @pytest.fixture
 def database(postgresql_database: str) -> Iterator[Database]:
     with closing(Database.open(postgresql_database)) as database:
         with database.writing() as connection:
-            NOTES.create(connection)
+            connection.change(NOTES)
         yield database
 
 
 def texts(database: Database) -> list[str]:
     with database.reading() as connection:
-        return list(connection.execute(NOTES.select().order_by(NOTES.c.id)).scalars(1))
+        return connection.values("SELECT text FROM notes ORDER BY id")
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_a_database_that_is_not_there_is_named(postgresql):
 def test_a_transaction_that_fails_leaves_nothing(database):
     def write_and_fail() -> None:
         with database.writing() as connection:
-            insert_new(connection, NOTES, [{"id": 1, "text": "half"}])
+            connection.insert_new("notes", COLUMNS, [(1, "half")])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -100,13 +99,13 @@ def test_a_transaction_that_fails_leaves_nothing(database):
 def test_a_row_that_is_there_stays_as_it_is(database):
     for text in ("first", "second"):
         with database.writing() as connection:
-            insert_new(connection, NOTES, [{"id": 1, "text": text}, {"id": 2, "text": "new"}])
+            connection.insert_new("notes", COLUMNS, [(1, text), (2, "new")])
     assert texts(database) == ["first", "new"]
 
 
 def test_what_the_data_is_to_blame_for_is_not_the_databases_fault(database):
-    with pytest.raises(IntegrityError), database.writing() as connection:
-        insert_new(connection, NOTES, [{"id": 1, "text": None}])
+    with pytest.raises(psycopg.IntegrityError), database.writing() as connection:
+        connection.insert_new("notes", COLUMNS, [(1, None)])
 
 
 def test_connections_that_the_server_cut_are_made_anew(database, postgresql_database):

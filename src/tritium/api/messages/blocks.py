@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from tritium.api.messages.seals import unsealed_data, unsealed_thought
 from tritium.errors import InvalidRequest
@@ -33,7 +33,7 @@ class Block(Struct):
     context: str | None = None
     id: str | None = None
     name: str | None = None
-    input: Raw = Raw()
+    input: Raw = field(default_factory=Raw)
     tool_use_id: str | None = None
     tool_name: str | None = None
     content: str | list[Block] | None = None

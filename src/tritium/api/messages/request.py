@@ -57,7 +57,7 @@ class _Fallback(Struct):
     model: str
 
 
-class _Body(Struct):
+class MessagesBody(Struct):
     """Every field whose name or meaning differs from OpenAI's; all others pass as they are."""
 
     messages: Annotated[list[BlockMessage], Meta(min_length=1)]
@@ -80,7 +80,7 @@ class _Body(Struct):
     container: Any = None
 
 
-_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_body = msgspec.json.Decoder(MessagesBody).decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -101,18 +101,18 @@ def read_request(data: bytes) -> ChatRequest:
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply. Send flatter JSON.") from None
     _refuse_anthropics_own(body)
-    known = {*_Body.__struct_fields__, *_DROPPED}
+    known = {*MessagesBody.__struct_fields__, *_DROPPED}
     others = {name: value for name, value in fields.items() if name not in known and bytes(value) != b"null"}
     return ChatRequest.decode(_encode({**_chat_fields(body), **others}))
 
 
-def _refuse_anthropics_own(body: _Body) -> None:
+def _refuse_anthropics_own(body: MessagesBody) -> None:
     for name, given in (("mcp_servers", body.mcp_servers), ("container", body.container)):
         if given:
             raise InvalidRequest(f"{name!r} runs on Anthropic's own servers and can't be passed on.", param=name)
 
 
-def _chat_fields(body: _Body) -> dict[str, Any]:
+def _chat_fields(body: MessagesBody) -> dict[str, Any]:
     fields = {
         "model": body.model,
         "messages": _messages(body),
@@ -131,14 +131,14 @@ def _chat_fields(body: _Body) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
-def _messages(body: _Body) -> list[dict[str, Any]]:
+def _messages(body: MessagesBody) -> list[dict[str, Any]]:
     messages = [system_message(body.system)] if body.system else []
     for place, message in enumerate(body.messages):
         messages += chat_messages(message, f"messages[{place}]")
     return messages
 
 
-def _reasoning(body: _Body) -> dict[str, Any] | None:
+def _reasoning(body: MessagesBody) -> dict[str, Any] | None:
     """Anthropic's `thinking` and `effort` as OpenRouter's `reasoning`; without an effort, adaptive means a high one."""
     thinking = body.thinking
     effort = body.output_config.effort if body.output_config is not None else None
@@ -156,7 +156,7 @@ def _reasoning(body: _Body) -> dict[str, Any] | None:
     return reasoning
 
 
-def _response_format(body: _Body) -> dict[str, Any] | None:
+def _response_format(body: MessagesBody) -> dict[str, Any] | None:
     wanted = (body.output_config and body.output_config.format) or body.output_format
     if wanted is None:
         return None

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tritium.api.errors import Dialect
-from tritium.api.responses.ending import Price, error_field, incomplete_reason, usage_object
+from tritium.api.responses.ending import error_field, incomplete_reason, usage_object
 from tritium.api.responses.extras import Extras, read_extras
 from tritium.api.responses.fusion_item import FusionItem
 from tritium.api.responses.items import Event, Status
@@ -32,11 +32,10 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class ResponsesEncoder:
     """One response."""
 
-    def __init__(self, call_id: str, asked: Asked, price: Price, dialect: Dialect) -> None:
+    def __init__(self, call_id: str, asked: Asked, dialect: Dialect) -> None:
         self._id = call_id
         self._model = asked.chat.model
         self._echo = asked.echo
-        self._price = price
         self._dialect: Dialect = dialect
         self._created = int(time.time())
         self._number = 0
@@ -102,7 +101,7 @@ class ResponsesEncoder:
             status = "incomplete"
         events = [] if self._answered() or status == "incomplete" else self._output.say_nothing()
         events += self._output.close(status)
-        more: dict[str, Any] = {"usage": usage_object(account, self._price)}
+        more: dict[str, Any] = {"usage": usage_object(account)}
         if run is not None:
             more["fusion"] = run
         if self._finish_reason == "error":

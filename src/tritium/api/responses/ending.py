@@ -5,19 +5,11 @@ Format: `OpenResponsesResult`, `ResponsesErrorField` and `Usage` of OpenRouter's
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from msgspec.structs import replace
-
-from tritium.api.completion import dollars
-from tritium.chat import Usage
+from tritium.api.completion import divided, dollars
 from tritium.errors import TritiumError
 from tritium.gateway import Account
-from tritium.ledger.prices import total
-
-Price = Callable[[str, Usage], int | None]
-"""What tokens of a model cost, in nano-dollars; None where nobody knows."""
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
@@ -38,7 +30,7 @@ def error_field(error: TritiumError) -> dict[str, str]:
     return {"code": code, "message": error.message}
 
 
-def usage_object(account: Account, price: Price) -> dict[str, Any]:
+def usage_object(account: Account) -> dict[str, Any]:
     """Tokens and cost of everything the request caused. `cost` is null where a price is unknown.
 
     `cost_details` are left out where it isn't known how the cost divides into input and output, as where a provider
@@ -54,22 +46,11 @@ def usage_object(account: Account, price: Price) -> dict[str, Any]:
         "cost": dollars(account.cost_nanodollars),
         "is_byok": True,
     }
-    on_input = _cost_of_input(account, price)
-    if on_input is not None and account.cost_nanodollars is not None:
+    parts = divided(account)
+    if parts is not None:
         found["cost_details"] = {
             "upstream_inference_cost": found["cost"],
-            "upstream_inference_input_cost": dollars(on_input),
-            "upstream_inference_output_cost": dollars(account.cost_nanodollars - on_input),
+            "upstream_inference_input_cost": dollars(parts[0]),
+            "upstream_inference_output_cost": dollars(parts[1]),
         }
     return found
-
-
-def _cost_of_input(account: Account, price: Price) -> int | None:
-    costs: list[int | None] = []
-    for row in account.rows:
-        if row.usage.cost_usd is not None or row.cost_nanodollars is None:
-            return None
-        if price(row.model, row.usage) != row.cost_nanodollars:  # another of those who serve it was dearer
-            return None
-        costs.append(price(row.model, replace(row.usage, output=0, reasoning=0)))
-    return total(costs)

@@ -1,5 +1,5 @@
-"""The schema's history: a file per change, applied in order by `tritium.storage.schema`.
+"""The schema's history: a file of SQL per change, applied in order by `tritium.storage.schema`.
 
-Format: Alembic revisions named `rNNNN_what.py`, with `revision = "NNNN"`, `down_revision` and `upgrade(op)`.
-A file that has been released is never edited; a change is a new file.
+Names: `rNNNN_what.sql`, numbered without a gap. Each statement ends with a `;` at the end of its line, in words that
+SQLite and PostgreSQL both understand. A file that has been released is never edited; a change is a new file.
 """
