@@ -34,7 +34,7 @@ from tritium.config import Config, load_config
 from tritium.fusion.answers import canonical
 from tritium.fusion.fusion import Fusion
 from tritium.fusion.options import FusionOptions
-from tritium.fusion.roster import Profile
+from tritium.fusion.roster import Facts, Pace, Profile
 from tritium.model import Call, Generation, Model, new_call
 
 
@@ -88,8 +88,17 @@ class RememberingRoster:
     def profile(self, name: str) -> Profile:
         return self.catalog.profile(name)
 
-    def automatic_panel(self) -> list[str]:
-        return self.catalog.automatic_panel()
+    def facts(self, name: str) -> Facts:
+        return self.catalog.facts(name)
+
+    def ready(self, name: str) -> bool:
+        return self.catalog.ready(name)
+
+    def pace(self, name: str) -> Pace:
+        return self.catalog.pace(name)
+
+    def reachable(self) -> list[list[str]]:
+        return self.catalog.reachable()
 
     def cost_nanodollars(self, name: str, usage: Usage) -> int | None:
         return self.catalog.cost_nanodollars(name, usage)

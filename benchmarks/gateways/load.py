@@ -64,10 +64,10 @@ class Failed(Exception):
 class Connection:
     """Asks one question at a time. `read` says whether its answer is complete."""
 
-    __slots__ = ("_chunked", "_data", "_end", "_request", "_scanned", "asked", "due", "first", "socket")
+    __slots__ = ("_chunked", "_end", "_scanned", "asked", "data", "due", "first", "request", "socket")
 
     def __init__(self, address: Address, request: bytes, *, receive_buffer: int | None = None) -> None:
-        self._request = request
+        self.request = request
         self.asked = False
         self.socket = socket.socket()
         if receive_buffer:
@@ -79,13 +79,13 @@ class Connection:
     def ask(self, due: int) -> None:
         self.asked = True
         self.due, self.first = due, 0
-        self._data, self._scanned, self._end, self._chunked = b"", 0, 0, False
+        self.data, self._scanned, self._end, self._chunked = b"", 0, 0, False
         self._send()
 
     def read(self, transit_ms: list[float] | None = None) -> bool:
         """Raises Failed for any other status than 200, and for streams that aren't whole."""
         piece = self._receive()
-        data = self._data = self._data + piece if self._data else piece
+        data = self.data = self.data + piece if self.data else piece
         if not self._end and not self._chunked and not self._read_head(data):
             return False
         if self._end:
@@ -101,7 +101,7 @@ class Connection:
         return True
 
     def _send(self) -> None:
-        unsent = self._request
+        unsent = self.request
         while unsent:
             try:
                 unsent = unsent[self.socket.send(unsent) :]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,8 +59,8 @@ def direct(_place: Place) -> Peer:
     return Peer(())
 
 
-def tritium(place: Place) -> Peer:
-    """With a key, its limits, and accounts of everything.
+def tritium(place: Place, more: str = "") -> Peer:
+    """With a key, its limits, and accounts of everything; `more` goes into its configuration.
 
     Raises:
         Failed: there is no key for it.
@@ -69,7 +69,7 @@ def tritium(place: Place) -> Peer:
     config = place.folder / "tritium.toml"
     config.write_text(
         f'data_dir = "{place.folder}"\nlocal = {{ enabled = false, detect_servers = false }}\n'
-        f'[providers.mock]\nbase_url = "{place.upstream}"\n{prices}'
+        f'[providers.mock]\nbase_url = "{place.upstream}"\n{prices}{more}'
     )
     command = (sys.executable, "-m", "tritium")
     limits = ("--limit", "1000000", "--reset", "monthly", "--rpm", str(_ENOUGH), "--tpm", str(_ENOUGH))
@@ -93,15 +93,15 @@ def passthrough(place: Place) -> Peer:
     return Peer((sys.executable, str(_PROGRAMS / "passthrough.py")), environment=ports, model="mock/{}")
 
 
-def tensorzero(place: Place) -> Peer:
-    """Without accounts and keys: both need databases beside it."""
+def tensorzero(place: Place, models: Sequence[str] = MODELS, more: str = "") -> Peer:
+    """Without accounts and keys: both need databases beside it. `more` goes into its configuration."""
     config = place.folder / "tensorzero.toml"
     rows = [
         f'[models."{model}"]\nrouting = ["mock"]\n[models."{model}".providers.mock]\ntype = "openai"\n'
         f'model_name = "{model}"\napi_base = "{place.upstream}/"\napi_key_location = "none"\n'
-        for model in MODELS
+        for model in models
     ]
-    config.write_text("[gateway]\nobservability.enabled = false\n" + "".join(rows))
+    config.write_text("[gateway]\nobservability.enabled = false\n" + "".join(rows) + more)
     return Peer(
         (str(python(place.installed, "tensorzero")), str(_PROGRAMS / "tensorzero_wheel.py"), str(config)),
         path="/openai/v1/chat/completions",

@@ -16,7 +16,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 CHUNKS = 64
@@ -59,8 +59,8 @@ _COMPLETION = {
     "usage": _USAGE,
 }
 _BODY = json.dumps(_COMPLETION).encode()
-_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
-_STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _EVENT = (
     b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1790000000,"model":"%b","choices":'
     b'[{"index":0,"delta":{"role":"assistant","content":"@%d@ "},"finish_reason":null}]}\n\n'
@@ -84,9 +84,11 @@ def main() -> None:
 
 
 class Provider:
-    def __init__(self, server: socket.socket) -> None:
+    def __init__(self, server: socket.socket, caller: Callable[[socket.socket], Caller] | None = None) -> None:
+        """`caller` says how those who connect are answered."""
         server.setblocking(False)
         self._server = server
+        self._caller = caller or Caller
         self._poller = select.epoll()
         self._poller.register(server.fileno(), select.EPOLLIN)
         self._poller.register(sys.stdin.fileno(), select.EPOLLIN)
@@ -121,7 +123,7 @@ class Provider:
                 connection, _ = self._server.accept()
                 connection.setblocking(False)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._callers[connection.fileno()] = Caller(connection)
+                self._callers[connection.fileno()] = self._caller(connection)
                 self._poller.register(connection.fileno(), select.EPOLLIN)
         except BlockingIOError:
             return
@@ -167,17 +169,21 @@ class Caller:
             self._input = data
             return None
         self._input = b""
-        model = _model(data)
+        self._steps = self.answered(data)
+        return self.write() if self._steps is not None else None
+
+    def answered(self, request: bytes) -> Iterator[float] | None:
+        """Put the answer, at once or in steps; each says how many seconds pass before the next."""
+        model = model_of(request)
         if model == PLAIN.encode():
-            self._put(_ANSWER)
+            self.put(ANSWER)
             return None
-        self._steps = self._stream(model, SCRIPTS[model.decode()])
-        return self.write()
+        return self._stream(model, SCRIPTS[model.decode()])
 
     def write(self) -> float | None:
         if self._output:
             left, self._output, self.full = self._output, b"", False
-            self._put(left)
+            self.put(left)
         if self._steps is None or self.full:
             return None
         for wait_seconds in self._steps:
@@ -190,20 +196,20 @@ class Caller:
     def _stream(self, model: bytes, script: Script) -> Iterator[float]:
         if script.first_seconds:
             yield script.first_seconds
-        self._put(_STREAM_HEAD)
-        same = _chunk(_EVENT % (model, time.monotonic_ns()))
+        self.put(STREAM_HEAD)
+        same = chunked(_EVENT % (model, time.monotonic_ns()))
         sent = 0
         while script.chunks is None or sent < script.chunks:
-            self._put(_chunk(_EVENT % (model, time.monotonic_ns())) if script.gap_seconds else same)
+            self.put(chunked(_EVENT % (model, time.monotonic_ns())) if script.gap_seconds else same)
             sent += 1
             if script.gap_seconds:
                 yield script.gap_seconds
             elif self.full or (script.chunks is None and sent % _TURN == 0):
                 yield 0.0
         if not script.held:
-            self._put(_chunk(_LAST_EVENTS % (model, model, json.dumps(_USAGE).encode())) + b"0\r\n\r\n")
+            self.put(chunked(_LAST_EVENTS % (model, model, json.dumps(_USAGE).encode())) + b"0\r\n\r\n")
 
-    def _put(self, data: bytes) -> None:
+    def put(self, data: bytes) -> None:
         if not self.full:
             try:
                 sent = self.connection.send(data)
@@ -225,7 +231,7 @@ def _whole(data: bytes) -> bool:
     return len(data) >= end + 4 + int(length[1])
 
 
-def _model(request: bytes) -> bytes:
+def model_of(request: bytes) -> bytes:
     """The model's own name; found by its key first, which is faster in long prompts."""
     found = _MODEL.match(request, request.find(b'"model"'))
     if found is None:
@@ -233,7 +239,7 @@ def _model(request: bytes) -> bytes:
     return found[1]
 
 
-def _chunk(data: bytes) -> bytes:
+def chunked(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,20 +74,20 @@ def medians(rounds: Mapping[str, list[Found]]) -> Medians:
     return found
 
 
-def table(found: Medians) -> str:
+def table(found: Medians, figures: Sequence[Figure] = FIGURES) -> str:
     """A line for each figure; behind a peer's value, how many times Tritium's it is."""
     peers = list(found)
     lines = [f"{'':36}{'':5}" + "".join(f"{peer:>19}" for peer in peers)]
-    for figure in FIGURES:
+    for figure in figures:
         if any(figure.name in found[peer] for peer in peers):
             cells = "".join(f"{_cell(found, peer, figure):>19}" for peer in peers)
             lines.append(f"{figure.title:36}{figure.unit:5}{cells}")
-    if "direct" in found and any(figure.beyond_direct for figure in FIGURES):
+    if "direct" in found and any(figure.beyond_direct for figure in figures):
         lines.append("\n`direct` has no gateway; where a line says `added`, its value is the whole time.")
     return "\n".join(lines)
 
 
-def judge(found: Medians) -> list[dict[str, Any]]:
+def judge(found: Medians, figures: Sequence[Figure] = FIGURES) -> list[dict[str, Any]]:
     """Tritium's figures with their bars, and whether they hold: None where there is nothing to hold to."""
     ours = found.get(OURS, {})
     return [
@@ -104,7 +104,7 @@ def judge(found: Medians) -> list[dict[str, Any]]:
                 if figure.name in values and ours[figure.name] > 0
             },
         }
-        for figure in FIGURES
+        for figure in figures
         if figure.name in ours
     ]
 

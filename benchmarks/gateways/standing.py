@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +49,9 @@ class MockProvider:
 
 
 @contextlib.contextmanager
-def mock_provider() -> Iterator[MockProvider]:
+def mock_provider(module: str = "gateways.provider") -> Iterator[MockProvider]:
     """On this process's core."""
-    command = [sys.executable, "-m", "gateways.provider"]
+    command = [sys.executable, "-m", module]
     folder = Path(__file__).parents[1]
     with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
@@ -63,7 +63,13 @@ def mock_provider() -> Iterator[MockProvider]:
 
 
 @contextlib.contextmanager
-def standing(name: str, cores: Cores, installed: Path, upstream_port: int) -> Iterator[Standing]:
+def standing(
+    name: str,
+    cores: Cores,
+    installed: Path,
+    upstream_port: int,
+    peers: Mapping[str, Callable[[Place], Peer]] = PEERS,
+) -> Iterator[Standing]:
     """The gateway in a folder of its own.
 
     Raises:
@@ -71,7 +77,7 @@ def standing(name: str, cores: Cores, installed: Path, upstream_port: int) -> It
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         place = Place(installed, Path(folder), upstream_port, _free_port())
-        peer = PEERS[name](place)
+        peer = peers[name](place)
         if not peer.command:
             yield Standing(name, peer, Address(upstream_port), None, 0.0)
             return

@@ -11,22 +11,35 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from tritium.accounts.accounts import Accounts
+from tritium.accounts.key import matches
 from tritium.api.application import Application
 from tritium.api.kept_answers import LARGEST_SHARE, AnswerStore, MemoryStore
 from tritium.api.shared_answers import SharedStore
 from tritium.api.visit import Services
-from tritium.catalog.build import build_catalog, embedded_shelf, recorded_shelf, switched_on
-from tritium.catalog.catalog import Catalog
-from tritium.config import Config
+from tritium.catalog.build import build_catalog, embedded_shelf, switched_on
+from tritium.catalog.catalog import Catalog, Shelf
+from tritium.config import Config, Recorded
+from tritium.errors import ConfigError, UnknownModel
+from tritium.fusion.calibration import FILE as CALIBRATION
+from tritium.fusion.calibration import Calibration
+from tritium.fusion.commons import Commons
+from tritium.fusion.fusion import Fusion
+from tritium.fusion.live_runs import LiveRuns
+from tritium.fusion.seat_answers import SeatAnswers
+from tritium.fusion.shadows import SHADOW, ShadowRules, Shadows
 from tritium.gateway import Gateway
 from tritium.ledger.generations import Generations
+from tritium.ledger.lengths import Lengths
+from tritium.ledger.prices import NANODOLLARS
 from tritium.ledger.pulse import Pulse, Pulses
-from tritium.ledger.runs import Runs, RunSummary
+from tritium.ledger.runs import ANY_RUN, RunFilter, Runs, RunSummary
+from tritium.ledger.sums import Sums
 from tritium.ledger.writer import LedgerWriter
 from tritium.model import Generation
 from tritium.providers.detect import detect_servers
@@ -40,6 +53,7 @@ from tritium.storage.database import Database
 
 Found = TypeVar("Found")
 
+_UNDER_WAY = b'"outcome":"running"'
 _OTHERS_SECONDS = 0.3
 """What another process has taken is written within a tenth of a second, unless its database is slow."""
 
@@ -91,6 +105,9 @@ class Ledger:
 
     async def run(self, run_id: str) -> bytes | None:
         found = await self._found(self._runs.get, run_id)
+        if found is not None and self._others and _UNDER_WAY in found.document:  # perhaps it has just ended elsewhere
+            await asyncio.sleep(_OTHERS_SECONDS)
+            found = await asyncio.to_thread(self._runs.get, run_id)
         return None if found is None else found.document
 
     async def _found(self, read: Callable[[str], Found], name: str) -> Found:
@@ -110,10 +127,10 @@ class Ledger:
         await self._writer.aflush()
         return await asyncio.to_thread(self._runs.find, prefix)
 
-    async def runs(self, limit: int, before: str | None, caller: str | None = None) -> list[RunSummary]:
-        """The newest; with a `caller`, only its own."""
+    async def runs(self, limit: int, before: str | None, among: RunFilter = ANY_RUN) -> list[RunSummary]:
+        """The newest."""
         await self._writer.aflush()
-        return await asyncio.to_thread(self._runs.recent, limit, before, caller=caller)
+        return await asyncio.to_thread(self._runs.recent, limit, before, among)
 
     async def pulses(self, models: Collection[str]) -> dict[tuple[str, str], Pulse]:
         """How the models' endpoints have been doing, by provider and model."""
@@ -135,18 +152,24 @@ async def running(config: Config, environment: Mapping[str, str] = os.environ) -
     embedded = _embedded(config)
     runtime = _runtime(config, embedded)
     accounts: Accounts | None = None
-    stack = AsyncExitStack()
+    stack, at_work = AsyncExitStack(), AsyncExitStack()
     try:
         shared = await stack.enter_async_context(shared_state(config.shared, environment))
         cooldowns = shared.cooldowns if shared.health().replicated else None
         accounts = Accounts.open(config, environment, database, ledger, shared)
+        ledger.owner = accounts.admission.owner
+        commons = _commons(config, ledger, accounts, shared, database)
+        at_work.push_async_callback(commons.live.close, config.runs.drain_seconds)
         servers = await detect_servers(rows, environment, transport) if config.local.detect_servers else {}
-        shelf = embedded_shelf(embedded, runtime) if runtime is not None else None
-        recorded = recorded_shelf(config.recorded)
-        catalog = build_catalog(config, environment, rows, servers, transport, shelf, cooldowns, recorded)
+        own = [] if runtime is None else [embedded_shelf(embedded, runtime)]
+        own += _recorded(config.recorded)
+        catalog = build_catalog(config, environment, rows, servers, transport, own, cooldowns, commons)
+        shadows = _shadows(config, catalog, database, ledger)
+        if shadows is not None:
+            at_work.push_async_callback(shadows.close)
         yield Running(
             config=config,
-            gateway=Gateway(catalog, ledger, accounts.admission),
+            gateway=Gateway(catalog, ledger, accounts.admission, shadows),
             catalog=catalog,
             ledger=ledger,
             records=Ledger(database, ledger, others=not database.embedded or config.server.workers > 1),
@@ -159,6 +182,7 @@ async def running(config: Config, environment: Mapping[str, str] = os.environ) -
             shared=shared,
         )
     finally:
+        await at_work.aclose()
         await transport.close()
         if runtime is not None:
             await runtime.close()
@@ -169,6 +193,61 @@ async def running(config: Config, environment: Mapping[str, str] = os.environ) -
             if accounts is not None:
                 accounts.admission.close()
             database.close()
+
+
+def _commons(config: Config, ledger: LedgerWriter, accounts: Accounts, shared: Shared, database: Database) -> Commons:
+    screen = accounts.admission.guardrails.output
+    live = LiveRuns(
+        most_detached=config.runs.detached,
+        detached_seconds=config.runs.detached_seconds,
+        journal=ledger.run_begun,
+    )
+
+    async def lengths(models: Collection[str]) -> dict[str, int]:
+        await ledger.aflush()
+        return await asyncio.to_thread(Lengths(database).of, models)
+
+    calibration = Calibration.read(config.data_path / CALIBRATION)
+    return Commons(live, SeatAnswers(shared.cache, screen.marked if screen else None), lengths, calibration)
+
+
+def _shadows(config: Config, catalog: Catalog, database: Database, ledger: LedgerWriter) -> Shadows | None:
+    """What is configured of them.
+
+    Raises:
+        ConfigError: the fusion is none.
+    """
+    settings = config.shadow
+    if settings.fusion is None:
+        return None
+    try:
+        fusion = catalog.resolve(settings.fusion)
+    except UnknownModel as error:
+        raise ConfigError(f"shadow.fusion: {error.message}") from None
+    if not isinstance(fusion, Fusion):
+        raise ConfigError(f"shadow.fusion: {settings.fusion!r} is no fusion.")
+    rules = ShadowRules(
+        share=settings.share,
+        covers=lambda name: matches(name, settings.models),
+        budget_nanodollars=round(settings.budget_per_day_usd * NANODOLLARS),
+        unknown_nanodollars=round(config.accounts.unknown_cost_usd * NANODOLLARS),
+        max_concurrency=settings.max_concurrency,
+    )
+    sums = Sums(database)
+
+    async def spent(since: float) -> int:
+        await ledger.aflush()
+        return await asyncio.to_thread(sums.counted, SHADOW, since)
+
+    return Shadows(fusion, rules, spent)
+
+
+def _recorded(settings: Recorded) -> list[Shelf]:
+    if settings.path is None:
+        return []
+    from tritium.catalog.recorded_shelf import recorded_shelf  # noqa: PLC0415 - most never need it
+
+    return [recorded_shelf(Path(settings.path).expanduser(), settings)]
 
 
 def _embedded(config: Config) -> list[InstalledModel]:

@@ -85,7 +85,14 @@ class ChatBody(Struct):
 _decode_body = msgspec.json.Decoder(ChatBody).decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
+_TAKEN_AS_GIVEN = frozenset((
+    "model", "stream", "stream_options", "temperature", "seed", "max_tokens", "max_completion_tokens", "plugins",
+    "fusion",
+))  # fmt: skip
+"""Fields whose typed view is the very value they are replaced with, so that nothing has to be read anew."""
 
+
+_TRUE = Raw(b"true")
 
 NON_TEXT_PART_BYTES = 4_000
 """What an image, a file or a recording counts for where tokens are estimated from a prompt's size."""
@@ -141,7 +148,9 @@ class ChatRequest:
 
     @property
     def streaming(self) -> bool:
-        return bool(self.body.stream)
+        if self._body is None:
+            return self.fields.get("stream") == _TRUE
+        return bool(self._body.stream)
 
     @property
     def output_limit(self) -> int | None:
@@ -156,7 +165,9 @@ class ChatRequest:
                 fields.pop(name, None)
             else:
                 fields[name] = Raw(_encode(value))
-        return ChatRequest(fields)
+        body = self._body
+        known = body is not None and changes.keys() <= _TAKEN_AS_GIVEN
+        return ChatRequest(fields, msgspec.structs.replace(body, **changes) if body is not None and known else None)
 
     def encode(self, **changes: Any) -> bytes:
         """The body as JSON with fields set; `None` removes one."""

@@ -164,6 +164,32 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """Any other field of a chat request, as `temperature`."""
 
 
+class Runs(Struct, frozen=True, forbid_unknown_fields=True):
+    """Runs that go on though their client has left (`on_disconnect = "continue"`)."""
+
+    detached: Annotated[int, Meta(ge=0)] = 100
+    """At most so many at once, per process; the others are cancelled as without."""
+    detached_seconds: Positive = 600.0
+    """For which each may go on."""
+    drain_seconds: Annotated[float, Meta(ge=0)] = 10.0
+    """For which the gateway, when it is stopped, waits for them before it cuts them short."""
+
+
+class Shadow(Struct, frozen=True, forbid_unknown_fields=True):
+    """Some requests to a single model are also given to a fusion, in silence, to be compared later."""
+
+    fusion: str | None = None
+    """The fusion's name; without one nothing is shadowed."""
+    share: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Of the requests, by chance."""
+    models: list[str] = field(default_factory=lambda: ["*"])
+    """Patterns of the names that callers say, as `openai/*`."""
+    budget_per_day_usd: Positive = 1.0
+    """From midnight UTC. It can be exceeded by the runs under way when it is spent."""
+    max_concurrency: Annotated[int, Meta(ge=1)] = 2
+    """Runs at once, per process; a request that would be one more is not shadowed."""
+
+
 class SharedState(Struct, frozen=True, forbid_unknown_fields=True):
     """What several replicas of one gateway tell each other."""
 
@@ -184,6 +210,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The environment variable that holds the database's address, password and all; wins over `database`."""
     server: Server = Server()
     shared: SharedState = SharedState()
+    runs: Runs = Runs()
+    shadow: Shadow = Shadow()
     accounts: Accounts = Accounts()
     guardrails: Guardrails = Guardrails()
     local: Local = Local()

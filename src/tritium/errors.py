@@ -11,6 +11,7 @@
         + BudgetExceeded            402
         + PermissionDenied          403
         + NotFound                  404
+        + Conflict                  409
         + MethodNotAllowed          405
         + PayloadTooLarge           413
         + RateLimited               429
@@ -22,6 +23,7 @@
         + UpstreamOverloaded        503
         + UpstreamTimeout           504
         + AllSeatsFailed            every member of a panel failed
+        + UnstructuredAnswer  502   nobody gave JSON of the schema that was asked for
 
 A message says what was wrong, where, and what to do.
 Policy is a property of the class, decided once: nobody else maps statuses.
@@ -142,6 +144,13 @@ class MethodNotAllowed(RequestError):
     kind = "invalid_request"
 
 
+class Conflict(RequestError):
+    """It can't be done with the thing as it is at present."""
+
+    status = 409
+    kind = "conflict"
+
+
 class PayloadTooLarge(RequestError):
     """The body is larger than the server takes."""
 
@@ -198,6 +207,8 @@ class UpstreamError(TritiumError):
         self.provider = provider
         self.upstream_status = upstream_status
         self.retry_after_seconds = retry_after_seconds
+        self.under_way = False
+        """It failed once the request had gone out, and without a word of the provider's: it may bill for it."""
         self.another_key = False
         """The key was at fault and there is another one: asking again at once may help."""
 
@@ -258,6 +269,12 @@ class UpstreamTimeout(UpstreamError):
 
     status = 504
     kind = "timeout"
+
+
+class UnstructuredAnswer(UpstreamError):
+    """A panel answered, and no answer satisfies the request's `response_format`, also when mended."""
+
+    openai_type = "invalid_structured_output"
 
 
 class AllSeatsFailed(UpstreamError):

@@ -6,15 +6,21 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Generic
 
-from tritium.accounts.admission import Admission
+from tritium.accounts.admission import LOCAL, Admission, Admitted
 from tritium.accounts.screen import Screen
 from tritium.accounts.screened_answer import ScreenedAnswer
 from tritium.catalog.catalog import Catalog
 from tritium.catalog.vector_endpoint import VectorEndpoint
 from tritium.chat import ChatRequest, Chunk, Usage
+from tritium.errors import InvalidRequest
+from tritium.fusion.doors import Doored
+from tritium.fusion.fusion import Fusion
+from tritium.fusion.quote import Quote
+from tritium.fusion.run import Run, Tally
 from tritium.fusion.screened_run import ScreenedRuns, screened_run
+from tritium.fusion.shadows import SHADOW, Shadows
 from tritium.ledger.prices import total
-from tritium.model import Answer, Call, Generation, Recorder, new_call
+from tritium.model import Answer, Call, Generation, Model, Recorder, new_call
 from tritium.providers.vectors import Body, VectorRequest
 
 
@@ -102,8 +108,15 @@ class VectorExchange(Generic[Body]):
 class Gateway:
     """Everything a caller can reach, whatever the caller came through: HTTP, the command line, a test."""
 
-    def __init__(self, catalog: Catalog, recorder: Recorder, admission: Admission | None = None) -> None:
-        """Without an `admission`, every caller may do anything."""
+    def __init__(
+        self,
+        catalog: Catalog,
+        recorder: Recorder,
+        admission: Admission | None = None,
+        shadows: Shadows | None = None,
+    ) -> None:
+        """Without an `admission`, every caller may do anything; without `shadows`, nothing is fused in silence."""
+        self._shadows = shadows
         self.catalog = catalog
         self.recorder = recorder
         self.admission = admission
@@ -119,12 +132,76 @@ class Gateway:
         model = self.catalog.route(request)
         if self.admission is None:
             call = new_call(account, caller=caller)
+            if self._shadows is not None:
+                return Exchange(request, call, account, self._shadowed(model, request, call))
             return Exchange(request, call, account, model.answer(request, call))
         request, permit, screen = self.admission.admit(request, caller, model.id)
         if screen is not None:
             account = Account(ScreenedRuns(self.recorder, screen.marked))
         call = new_call(account, caller=caller, permit=permit)
+        if self._shadows is not None:
+            return Exchange(request, call, account, self._shadowed(model, request, call), screen)
         return Exchange(request, call, account, model.answer(request, call), screen)
+
+    def replay(self, request: ChatRequest, past: Run, *, caller: str = "local") -> Exchange:
+        """Prepare an answer by a fusion whose seats say what they said in that run.
+
+        Raises:
+            RequestError: see `chat`; or the model is no fusion.
+        """
+        account = Account(self.recorder)
+        model = self.catalog.resolve(request.model)
+        if not isinstance(model, Fusion):
+            raise InvalidRequest(f"{request.model!r} is no fusion, and only a fusion can replay a run.", param="model")
+        request, permit, screen = self._admitted(request, caller, model)
+        if screen is not None:
+            account = Account(ScreenedRuns(self.recorder, screen.marked))
+        call = new_call(account, caller=caller, permit=permit)
+        return Exchange(request, call, account, model.replay(request, call, past), screen)
+
+    async def quote(self, request: ChatRequest, *, caller: str = "local") -> Quote:
+        """What a fusion would do with a request and what that would cost; nobody is asked, and nothing is billed.
+
+        Raises:
+            RequestError: see `chat`; or the model is no fusion.
+        """
+        request = self.catalog.prepared(request)
+        model = self.catalog.resolve(request.model)
+        if not isinstance(model, Fusion):
+            raise InvalidRequest(f"{request.model!r} is no fusion: there is no plan to explain.", param="model")
+        request, _, _ = self._admitted(request, caller, model)
+        return await model.quote(request)
+
+    @property
+    def screen(self) -> Screen | None:
+        """What answers must pass."""
+        return None if self.admission is None else self.admission.guardrails.output or None
+
+    def _admitted(self, request: ChatRequest, caller: str, model: Model) -> Admitted:
+        if self.admission is None:
+            return Admitted(request, None, None)
+        return self.admission.admit(request, caller, model.id)
+
+    def _shadowed(self, model: Model, request: ChatRequest, call: Call) -> Answer:
+        """The model's answer, with a shadow if it gets one; nobody's words go further than their key lets them."""
+        shadows = self._shadows
+        if (
+            shadows is None
+            or isinstance(model, Fusion | Doored)
+            or not shadows.fall_on(request)
+            or (self.admission is not None and not self.admission.goes_anywhere(call.caller))
+        ):
+            return model.answer(request, call)
+        tally = Tally(call.recorder)
+        call = call.counted_by(tally)
+        return shadows.cast(model.answer(request, call), request, call, tally, self._shadow)
+
+    def _shadow(self, request: ChatRequest) -> tuple[ChatRequest, Call]:
+        """See `shadows.Begin`: asked as by this machine itself, within what holds for everybody."""
+        assert self._shadows is not None  # noqa: S101 - it asks
+        request, permit, screen = self._admitted(request, LOCAL, self._shadows.fusion)
+        recorder = self.recorder if screen is None else ScreenedRuns(self.recorder, screen.marked)
+        return request, new_call(recorder, caller=SHADOW, permit=permit)
 
     def vectors(self, request: VectorRequest[Body], *, caller: str = "local") -> VectorExchange[Body]:
         """Prepare embeddings or a reranking.

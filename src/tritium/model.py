@@ -134,6 +134,10 @@ class Call(Struct, frozen=True):
             deadline=min(filter(None, (deadline, self.deadline)), default=None),
         )
 
+    def counted_by(self, recorder: Recorder) -> Call:
+        """The same call, written down there."""
+        return replace(self, recorder=recorder)
+
 
 def new_id(prefix: str = "gen") -> str:
     """OpenRouter's form: `gen-<unix seconds>-<random>`. Unique, and no secret: the kernel's randomness costs 10 µs."""

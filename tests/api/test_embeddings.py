@@ -360,3 +360,17 @@ async def test_a_vendor_of_vectors_that_keeps_failing_is_known_to_be_down(serve,
     assert answer.headers["retry-after"] == "7"
     assert not endpoint.health.ready
     assert 6 < endpoint.health.cooldown_seconds <= 7
+
+
+@pytest.mark.parametrize("sent", [b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{", b""], ids=["midway", "at once"])
+async def test_of_vectors_that_were_cut_short_nobody_knows_the_cost(serve, upstream, sent):
+    upstream.reply, upstream.hold = sent, True
+    slow = {"first_byte_seconds": 0.3, "between_bytes_seconds": 0.3}
+    prices = {"prices": {"mine/one": {"input": 1, "output": 1}}}
+    live = await serve({**gateway_to(upstream, **slow), **prices})
+
+    answer = await post(live, "/v1/embeddings", {"model": "mine/one", "input": "a"})
+
+    assert answer.status_code == 504
+    (row,) = await live.rows(answer.headers["x-generation-id"])
+    assert (row.outcome, row.cost_nanodollars) == ("timeout", None)

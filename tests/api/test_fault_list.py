@@ -29,7 +29,7 @@ _SAID = re.compile(rb'"prompt_tokens": (\d+), "completion_tokens": (\d+)')
 
 _TLS_HANDSHAKE = b"\x16"
 
-STALL, ENDLESS, CLOSE = "stall", "endless", "close"
+STALL, ENDLESS, COMMENTS, CLOSE = "stall", "endless", "comments", "close"
 
 
 @dataclass
@@ -69,8 +69,8 @@ class Fake:
                     if step == STALL:
                         await reader.read()
                         return
-                    if step == ENDLESS:
-                        await self._go_on(writer)
+                    if step in (ENDLESS, COMMENTS):
+                        await self._go_on(writer, event(piece("on ")) if step == ENDLESS else b": still here\n\n")
                         return
                     self.sent += step
                     writer.write(step)
@@ -81,9 +81,9 @@ class Fake:
             self.open -= 1
             writer.close()
 
-    async def _go_on(self, writer: asyncio.StreamWriter) -> None:
+    async def _go_on(self, writer: asyncio.StreamWriter, saying: bytes) -> None:
         while True:
-            writer.write(chunk(event(piece("on "))))
+            writer.write(chunk(saying))
             await writer.drain()
             await asyncio.sleep(0.01)
 
@@ -166,6 +166,8 @@ FAULTS = {
     "429 with Retry-After": Fault(429, "rate_limit_exceeded", [LIMITED], retry_after="7"),
     "500": unavailable(replied(500, REFUSAL)),
     "503": Fault(503, "provider_overloaded", [replied(503, REFUSAL)]),
+    "504": late(replied(504, REFUSAL)),
+    "hangs up before it answers": unavailable(CLOSE),
     "HTML error page": unavailable(replied(502, HTML, "text/html")),
     "HTML page as an answer": unavailable(replied(200, HTML, "text/html")),
     "empty body": unavailable(replied(200, b""), stream=[streamed()]),
@@ -181,6 +183,8 @@ FAULTS = {
     "stalls before it answers": late(STALL),
     "stalls midway": late(BEGUN, STALL, midway=True),
     "never ends": late(BEGUN, ENDLESS, midway=True),
+    "never says a word": late(streamed(finished=False), COMMENTS),
+    "falls silent but for comments": late(BEGUN, COMMENTS, midway=True),
     "wrong content type": unavailable(replied(200, b"Hello, I am a model.", "text/plain")),
     "gzip bomb": unavailable(
         replied(200, BOMB, headers=ZIPPED), stream=[replied(200, BOMB, "text/event-stream", ZIPPED)]

@@ -92,6 +92,9 @@ FUSED = {
 }
 
 
+DEMANDED = {"tool_choice": "required"}
+
+
 def panel_tool(*models: str) -> dict[str, Any]:
     return {"type": "openrouter:fusion", "parameters": {"analysis_models": list(models), "model": "gamma/judge"}}
 
@@ -197,7 +200,7 @@ async def test_a_panels_run_event_by_event(api):
 
     answer = await client.post(
         "/responses",
-        json={"model": "gamma/outer", "input": QUESTION, "stream": True, "tools": [panel_tool(*PANEL)]},
+        json={"model": "gamma/outer", "input": QUESTION, "stream": True, "tools": [panel_tool(*PANEL)], **DEMANDED},
     )
 
     events = events_of(answer)
@@ -228,7 +231,7 @@ async def test_a_run_in_which_nobody_answered(api):
     tool = panel_tool("beta/second", "scripted/error=500")
 
     answer = await client.post(
-        "/responses", json={"model": "gamma/outer", "input": QUESTION, "stream": True, "tools": [tool]}
+        "/responses", json={"model": "gamma/outer", "input": QUESTION, "stream": True, "tools": [tool], **DEMANDED}
     )
 
     failed = events_of(answer)[-1]["response"]

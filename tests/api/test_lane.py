@@ -301,3 +301,49 @@ def test_uvicorn_still_has_what_the_lane_leans_on():
     assert {"response_complete", "disconnected", "keep_alive", "message_event"} <= set(cycle)
     assert {"response_complete", "disconnected", "keep_alive", "message_event"} <= set(LaneCycle.__slots__)
     assert callable(protocol.on_response_complete)
+
+
+async def test_a_body_in_very_many_chunks_holds_nobody_up(serve, dial):
+    live = await serve()
+    wire = await dial(live)
+    spaces = 100_000
+
+    wire.writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n")
+    wire.writer.write(b"1\r\n \r\n" * spaces + b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY))
+    async with asyncio.timeout(10):
+        status, _ = await wire.answer()
+
+    assert status == 200
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/embeddings"])
+@pytest.mark.parametrize("line", [b"x-more: " + b"a" * 1000 + b"\r\n", b"a" * 1000], ids=["many", "one"])
+async def test_trailers_of_8_megabytes_are_cut_off(connect, path, line):
+    wire = await connect()
+
+    wire.writer.write(b"POST %b HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n" % path.encode())
+    wire.writer.write(b"1\r\n{\r\n0\r\n" + (b"" if line.endswith(b"\n") else b"x-more: ") + line * 8_000)
+    got = b""
+    try:
+        async with asyncio.timeout(5):
+            got = await wire.reader.read()
+    except ConnectionError:
+        pass
+
+    assert got == b"" or got.startswith(b"HTTP/1.1 4")
+
+
+async def test_a_client_that_pipelines_and_leaves_ends_its_call(serve, dial, upstream):
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+    said = b'data: {"choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % (b"x" * 1000)
+    upstream.reply, upstream.hold = head + said * 20_000, True
+    live = await serve({"providers": {"mine": {"base_url": upstream.url}}})
+    client = await dial(live)
+    body = json.dumps({"model": "mine/m", "stream": True, "messages": HELLO}).encode()
+
+    client.writer.write(request(body) + request())
+    await client.reader.readuntil(b"\r\n\r\n")
+    client.writer.transport.abort()
+    async with asyncio.timeout(5):
+        while not upstream.closed_at:  # noqa: ASYNC110 - a socket tells nobody
+            await asyncio.sleep(0.005)

@@ -141,7 +141,7 @@ async def test_without_a_judge_of_its_own_the_tool_has_the_named_model_judge(ser
     live = await serve()
     tool = {"type": "openrouter:fusion", "parameters": {"analysis_models": [FIRST, SECOND]}}
 
-    response = await create(live, model=JUDGE, tools=[tool])
+    response = await create(live, model=JUDGE, tools=[tool], tool_choice="required")
 
     run = await live.document(response["id"])
     assert (run["plan"]["judge"], run["plan"]["synthesizer"]) == (JUDGE, JUDGE)
@@ -151,7 +151,7 @@ async def test_a_cost_limit_on_server_tools_holds_for_the_panel(serve):
     live = await serve()
     rules = [{"type": "max_cost", "max_cost_in_dollars": 0}]
 
-    reply = await post(live, model=WRITER, tools=[TOOL], stop_server_tools_when=rules)
+    reply = await post(live, model=WRITER, tools=[TOOL], tool_choice="required", stop_server_tools_when=rules)
 
     assert reply.status_code == 402
     assert "max_cost_usd=0" in reply.json()["error"]["message"]

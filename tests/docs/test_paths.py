@@ -14,7 +14,7 @@ PLACES = (ROOT, ROOT / "src" / "tritium", ROOT / "tests")
 
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!\w+:)([^)#]+)")
-_MODEL = r"(?:tritium|openrouter|scripted|local|openai|anthropic)/"
+_MODEL = r"(?:tritium|openrouter|scripted|recorded|local|openai|anthropic)/"
 _PATH = re.compile(rf"`(?!{_MODEL})([\w.-]+/[\w./-]*|[\w-]+\.(?:py|toml|md))`")
 _MADE = {"tritium.toml", "models/"}
 """Not the repository's but the user's."""

@@ -154,6 +154,52 @@ def test_a_killed_fusions_seats_are_accounted_for_each_for_itself(gateway, strea
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_run_says_that_it_was_lost_and_what_had_been_asked_by_then(gateway):
+    """Without any limit, too: one had answered, one was at work."""
+    gateway.start()
+    body = {
+        "model": "tritium/fusion",
+        "messages": [{"role": "user", "content": "Go on"}],
+        "fusion": {"panel": ["scripted/say=done", "scripted/stall=3"], "strategy": "consensus", "quorum": 2},
+    }
+
+    def ask() -> None:
+        with suppress(httpx.TransportError):
+            httpx.post(f"http://127.0.0.1:{gateway.port}/v1/chat/completions", json=body, timeout=30)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    deadline = time.monotonic() + 20
+    while not all(gateway.rows(f"select id from {table}") for table in ("runs", "generations", "reservations")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    gateway.stop(signal.SIGKILL)
+    asking.join(20)
+    ((run_id, outcome),) = gateway.rows("select id, outcome from runs")
+    assert outcome == "running"
+
+    for _ in range(2):
+        gateway.start()
+        url = f"http://127.0.0.1:{gateway.port}/api/v1/fusion/runs"
+        (row,) = httpx.get(url).json()["data"]
+        run = httpx.get(f"{url}/{run_id}").json()["data"]
+        assert (row["id"], row["outcome"], run["outcome"]) == (run_id, "lost", "lost")
+        assert "gateway ended before this run did" in run["error"]
+        assert [(seat["model"], seat["outcome"]) for seat in run["seats"]] == [
+            ("scripted/say=done", "ok"),
+            ("scripted/stall=3", "failed"),
+        ]
+        ((billed,),) = gateway.rows("select cost_nanodollars from generations where outcome = 'ok'")
+        calls = [(call["role"], call["outcome"], call["cost_usd"]) for call in run["receipt"]["calls"]]
+        assert calls == [("seat", "ok", pytest.approx(billed / 1e9)), ("seat", "failed", None)]
+        assert run["receipt"]["cost_usd"] is None
+        assert gateway.tritium("runs", "show", run_id)["outcome"] == "lost"
+        gateway.stop(signal.SIGTERM)
+
+    assert not list((gateway.folder / "running").glob("*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_an_answer_in_one_piece_that_was_under_way_counts_what_was_set_aside_for_it(gateway):
     made = gateway.tritium("keys", "create", "team", "--limit", "1")
     gateway.start()
@@ -178,4 +224,24 @@ def test_an_answer_in_one_piece_that_was_under_way_counts_what_was_set_aside_for
         assert gateway.rows("select outcome, cost_nanodollars from generations") == [("failed", None)]
         shown = gateway.tritium("keys", "show", "team")
         assert shown["limit_remaining"] == pytest.approx(1 - aside / 1e9)
+        gateway.stop(signal.SIGTERM)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_call_of_a_caller_without_limits_is_not_forgotten_when_the_gateway_is_killed(gateway):
+    gateway.start()
+    url = f"http://127.0.0.1:{gateway.port}/v1"
+    with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+        messages = [{"role": "user", "content": "Go on"}]
+        stream = client.chat.completions.create(model="scripted/stall=3", messages=messages, stream=True)
+        next(iter(stream))
+        time.sleep(0.5)  # the ledger's writer commits within a tenth of a second
+        gateway.stop(signal.SIGKILL)
+        stream.close()
+
+    for _ in range(2):
+        gateway.start()
+        ((outcome, cost, error),) = gateway.rows("select outcome, cost_nanodollars, error from generations")
+        assert (outcome, cost) == ("failed", None)
+        assert "ended before this call was settled" in error
         gateway.stop(signal.SIGTERM)

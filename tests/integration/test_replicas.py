@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -45,6 +46,42 @@ async def test_an_answer_that_one_keeps_the_other_gives_again(replicas):
         )
         said.append((reply.headers["x-openrouter-cache-status"], reply.parse().choices[0].message.content))
     assert said == [("MISS", "hi"), ("HIT", "hi")]
+
+
+async def test_a_seats_answer_that_one_keeps_the_other_uses(replicas):
+    one, two = await replicas()
+    panel = ["scripted/say=51", "scripted/say=51;delay=1"]
+    options = {"fusion": {"panel": panel, "strategy": "vote", "quorum": 2, "seat_cache": "on"}}
+    found = []
+    for each in (one, two):
+        answer = await each.client.chat.completions.create(
+            model="tritium/fusion", messages=MESSAGES, extra_body=options
+        )
+        found.append([seat["cached"] for seat in answer.model_extra["fusion"]["seats"]])
+    assert found == [[False, False], [True, True]]
+
+
+async def test_a_run_under_way_in_one_is_known_to_the_other_which_says_where_it_can_be_watched(replicas):
+    one, two = await replicas()
+    options = {"fusion": {"panel": ["scripted/stall", "scripted/stall"], "events": True}}
+    stream = await one.client.chat.completions.create(
+        model="tritium/fusion", messages=MESSAGES, extra_body=options, stream=True
+    )
+    run_id = (await anext(stream)).id
+
+    async def known() -> bool:
+        return await two.running.records.run(run_id) is not None
+
+    await until(known)
+    async with httpx.AsyncClient(base_url=f"{two.url}/api/v1/fusion/runs/{run_id}") as client:
+        run = (await client.get("")).json()["data"]
+        events = await client.get("/events")
+        replayed = await client.post("/replay", json={})
+    await stream.close()
+
+    assert run["outcome"] == "running"
+    assert (events.status_code, replayed.status_code) == (409, 409)
+    assert "under way in another process" in events.json()["error"]["message"]
 
 
 async def test_a_keys_rate_holds_for_both(replicas):

@@ -40,7 +40,7 @@ class Replica:
         self.accounts = accounts
         self.database = database
         self.table = Allowances(database)
-        catalog = build_catalog(parse_config({}), {}, {}, {}, HttpTransport(), None)
+        catalog = build_catalog(parse_config({}), {}, {}, {}, HttpTransport())
         self.gateway = Gateway(catalog, accounts.writer, accounts.admission)
 
     async def ask(self, caller: str, model: str = "scripted/words=5") -> bool:

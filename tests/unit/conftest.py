@@ -14,7 +14,7 @@ from tritium.catalog.catalog import Catalog
 from tritium.chat import Usage
 from tritium.config import parse_config
 from tritium.errors import UnknownModel
-from tritium.fusion.roster import Profile
+from tritium.fusion.roster import Facts, Pace, Profile
 from tritium.ledger.prices import FREE, cost_nanodollars
 from tritium.model import Call, Generation, new_call
 from tritium.providers.http import HttpTransport
@@ -51,6 +51,12 @@ def kept() -> Kept:
     return Kept()
 
 
+@pytest.fixture(scope="session")
+def kept_of() -> type[Kept]:
+    """For tests that need a new one for each example."""
+    return Kept
+
+
 @pytest.fixture
 def call(kept: Kept) -> Call:
     """The call at the top of a request, written down in `kept`."""
@@ -62,7 +68,7 @@ def catalog_of() -> Callable[..., Catalog]:
     """`catalog_of(name={"kind": "fusion", ...})`: those models and every script, no vendor."""
 
     def make(**models: dict[str, Any]) -> Catalog:
-        return build_catalog(parse_config({"models": models}), {}, {}, {}, HttpTransport(), None)
+        return build_catalog(parse_config({"models": models}), {}, {}, {}, HttpTransport())
 
     return make
 
@@ -90,8 +96,17 @@ class Names:
         entry = self._entry(name)
         return Profile(name, entry.get("maker", name), entry.get("strength", 0.5), weak=entry.get("weak", False))
 
-    def automatic_panel(self) -> list[str]:
-        return list(self.automatic)
+    def facts(self, name: str) -> Facts:
+        return self._entry(name).get("facts", Facts())
+
+    def ready(self, name: str) -> bool:
+        return self._entry(name).get("ready", True)
+
+    def pace(self, name: str) -> Pace:
+        return self._entry(name).get("pace", Pace())
+
+    def reachable(self) -> list[list[str]]:
+        return [list(self.automatic)]
 
     def cost_nanodollars(self, name: str, usage: Usage) -> int | None:
         return cost_nanodollars(usage, self.resolve(name).prices)
@@ -101,6 +116,6 @@ class Names:
         return entry if isinstance(entry, dict) else {"script": entry}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def names() -> type[Names]:
     return Names

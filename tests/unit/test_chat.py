@@ -91,6 +91,26 @@ def test_a_replaced_copy_leaves_the_original_alone():
     assert request.encode() == body(temperature=b"0.5", seed=b"7")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "n", "stream": True},
+        {"stream": None, "max_tokens": 5, "max_completion_tokens": None},
+        {"temperature": 0.5, "seed": 7, "fusion": None, "plugins": None, "stream_options": None},
+        {"fusion": {"quorum": 2}, "stream": False},
+        {"messages": [{"role": "user", "content": "Other"}], "stream": True},
+    ],
+)
+def test_a_replaced_copy_reads_as_its_own_json_does(changes):
+    request = ChatRequest.build("m", [{"role": "user", "content": "Hi"}], stream=True, max_tokens=3, fusion={"a": 1})
+
+    copy = request.replace(**changes)
+    read = ChatRequest.decode(copy.encode())
+
+    assert copy.streaming == read.streaming
+    assert copy.body == read.body
+
+
 def test_encoding_with_changes_equals_encoding_a_replaced_copy():
     request = ChatRequest.decode(body(odd=b"1.0e0", seed=b"7"))
     changes = {"model": "other", "seed": None, "stop": ["x"], "absent": None}

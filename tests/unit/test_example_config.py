@@ -22,7 +22,9 @@ from tritium.config import (
     Provider,
     Recorded,
     Routing,
+    Runs,
     Server,
+    Shadow,
     SharedState,
     load_config,
     parse_config,
@@ -53,7 +55,7 @@ async def test_with_every_setting_on_a_catalogue_is_made_of_it(everything: dict[
     environment = {"OFFICE_API_KEY": "k"}
     transport = HttpTransport()
     try:
-        catalog = build_catalog(config, environment, vendors(config, environment), {}, transport, None)
+        catalog = build_catalog(config, environment, vendors(config, environment), {}, transport)
     finally:
         await transport.close()
     assert catalog.resolve("office/llama").id == "office/llama"
@@ -66,6 +68,8 @@ async def test_with_every_setting_on_a_catalogue_is_made_of_it(everything: dict[
         (Config, lambda data: data),
         (Server, lambda data: data["server"]),
         (SharedState, lambda data: data["shared"]),
+        (Runs, lambda data: data["runs"]),
+        (Shadow, lambda data: data["shadow"]),
         (Accounts, lambda data: data["accounts"]),
         (Guardrails, lambda data: data["guardrails"]),
         (Local, lambda data: data["local"]),
@@ -83,7 +87,15 @@ def test_every_setting_is_in_it(kind: type[Struct], section: Any, everything: di
 
 
 @pytest.mark.parametrize(
-    ("kind", "section"), [(Server, "server"), (Local, "local"), (Routing, "routing"), (FusionOptions, "fusion")]
+    ("kind", "section"),
+    [
+        (Server, "server"),
+        (Runs, "runs"),
+        (Shadow, "shadow"),
+        (Local, "local"),
+        (Routing, "routing"),
+        (FusionOptions, "fusion"),
+    ],
 )
 def test_values_shown_are_the_defaults_where_there_are_any(
     kind: type[Struct], section: str, everything: dict[str, Any]

@@ -21,7 +21,7 @@ from tritium.accounts.guardrails import Guardrails
 from tritium.accounts.key import first_forbidden
 from tritium.accounts.keyring import Holder, Keyring
 from tritium.accounts.named_models import named_models
-from tritium.accounts.permit import LocalPermit, SharedPermit
+from tritium.accounts.permit import LocalPermit, NotingPermit, SharedPermit
 from tritium.accounts.refusals import budget_spent, limit_spent
 from tritium.accounts.screen import Screen
 from tritium.accounts.spending import Spending
@@ -72,6 +72,8 @@ class Admission:
         self._presence = presence
         self._till = till
         self._permit = LocalPermit if till is None else SharedPermit
+        # Several processes on one database would have to sign for themselves all the time, limits or none.
+        self._noting = NotingPermit(self) if till is None else None
 
     def admit(self, request: ChatRequest, caller: str, model_id: str) -> Admitted:
         """Let a request in, or say why not. `model_id` is what its model's name stands for.
@@ -103,7 +105,7 @@ class Admission:
             _take_turn(holder)
         if self.guardrails.watches_calls or self.spending is not None or (holder is not None and _is_bounded(holder)):
             return self._permit(self, holder)
-        return None
+        return self._noting
 
     def reserve(
         self,
@@ -130,6 +132,21 @@ class Admission:
                 purses=purses,
             )
         )
+
+    def goes_anywhere(self, caller: str) -> bool:
+        """Whether the caller's words may go to any model at any provider."""
+        holder = self._holder(caller)
+        return holder is None or (holder.key.allowed_models is None and holder.key.allowed_providers is None)
+
+    def owner(self) -> str:
+        """The name of this process, under which what it has begun can be found; blocks the first time.
+
+        Raises:
+            StorageError: the sign that it lives can't be given.
+        """
+        if self._till is not None:
+            self._till.keep_house()  # who doesn't sign again is taken for dead
+        return self._presence.name
 
     def close(self) -> None:
         """Everything that was set aside has been settled and written."""

@@ -82,6 +82,23 @@ class LocalPermit:
         _take_tokens(self._holder, hold.tokens, row)
 
 
+class NotingPermit:
+    """A `Permit` where nothing is limited: a call is noted while it lasts, so that being killed forgets none."""
+
+    prompt: Literal[True] = True
+
+    __slots__ = ("_admission",)
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def hold(self, call: Call, model: str, provider: str, asked: ChatRequest | Usage, _price: Price) -> None:
+        self._admission.reserve(call, model, provider, _streamed(asked), 0)
+
+    def settle(self, _hold: None, _row: Generation) -> None:
+        """Nothing was set aside; the writer finds the note by its id."""
+
+
 class _SharedHold(Struct, frozen=True):
     nanodollars: int
     tokens: int

@@ -17,6 +17,7 @@ from tritium.accounts.allowance import Allowance, Slice
 from tritium.accounts.key import LimitReset
 from tritium.errors import LimitsUnknown, StorageError
 from tritium.ledger.allowances import Allowances, GiveBack, Purse
+from tritium.ledger.lost_runs import any_under_way, close_the_lost
 from tritium.ledger.reservations import any_open, settle_the_dead
 from tritium.ledger.writer import LedgerWriter
 from tritium.storage.database import Database
@@ -180,6 +181,7 @@ def bury(database: Database, presence: Presence) -> None:
     dead = presence.dead()
     if dead is not None:
         settle_the_dead(database, dead)
+        close_the_lost(database, dead)
     table = Allowances(database)
     owners, dead = table.owners(), presence.dead()
     if dead is not None:
@@ -194,7 +196,7 @@ def is_owed(database: Database) -> bool:
     Raises:
         StorageError: the database can't be read.
     """
-    return bool(Allowances(database).owners()) or any_open(database)
+    return bool(Allowances(database).owners()) or any_open(database) or any_under_way(database)
 
 
 def _unknown() -> LimitsUnknown:

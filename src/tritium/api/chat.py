@@ -7,6 +7,7 @@ from typing import Any
 from tritium.api.answering import send_answer
 from tritium.api.completion import Shape
 from tritium.api.errors import Dialect, error_object, render_error
+from tritium.api.fusion_depth import at_one_level
 from tritium.api.metadata import answer_with_metadata, wants_metadata
 from tritium.api.session import in_session
 from tritium.api.visit import Visit
@@ -23,7 +24,7 @@ async def chat_completions(visit: Visit) -> None:
     Raises:
         TritiumError: before anything was sent; the caller renders it.
     """
-    request = in_session(visit, ChatRequest.decode(await visit.body()))
+    request = at_one_level(visit, in_session(visit, ChatRequest.decode(await visit.body())))
     if wants_metadata(visit):
         await answer_with_metadata(
             visit, request, lambda exchange: ChatEncoder(exchange.call.id, request, visit.dialect)

@@ -151,10 +151,14 @@ class Lane(HttpToolsProtocol):
     """When the request (or, at first, the connection) that is not whole yet began; `time.monotonic()`."""
     idle_since: float | None = None
     """When its last hot answer was given, if nothing has come since; `time.monotonic()`."""
-    _head_bytes = 0
-    _in_head = True
+    _unread_bytes = 0
+    """Of head, chunk framing or trailers, since the last of the body."""
+    _in_message = True
     _parts: list[bytes] | None = None
     """Of a body that comes in several."""
+    _parts_bytes = 0
+    _answering: LaneCycle | None = None
+    """The last hot request that was begun; `cycle` is another's as soon as one more has come in behind it."""
     _worker: asyncio.Task[None] | None = None
     """Answers this connection's hot requests one after the other: a task for each would cost more than its handler."""
     _next: asyncio.Future[LaneCycle] | None = None
@@ -168,19 +172,22 @@ class Lane(HttpToolsProtocol):
         self.idle_since = None
         if self.arriving_since is None:
             self.arriving_since = time.monotonic()
+        self._unread_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self.parser is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_LIMIT_BYTES and not self.transport.is_closing():
-                self._refuse_head()
+        if (
+            self._unread_bytes > HEAD_LIMIT_BYTES
+            and self._in_message
+            and self.parser is not None
+            and not self.transport.is_closing()
+        ):
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes = True, 0
+        self._in_message = True
         self.url, self.headers, self.expect_100_continue = b"", [], False
         self.scope = None  # type: ignore[assignment]
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         parser = self.parser
         free = self.cycle is None or self.cycle.response_complete
         if (
@@ -202,6 +209,7 @@ class Lane(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._unread_bytes = 0
         cycle: Any = self.cycle
         if type(cycle) is not LaneCycle:
             super().on_body(body)
@@ -209,14 +217,17 @@ class Lane(HttpToolsProtocol):
             if not cycle.body:
                 cycle.body = body
                 return
-            self._parts = self._parts or [cycle.body]
+            if self._parts is None:
+                self._parts, self._parts_bytes = [cycle.body], len(cycle.body)
             self._parts.append(body)
-            if sum(map(len, self._parts)) > self._application.body_limit:
+            self._parts_bytes += len(body)
+            if self._parts_bytes > self._application.body_limit:
                 self._start(cycle)  # the application says what is wrong with it
                 self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self.arriving_since = None
+        self._in_message, self._unread_bytes = False, 0
         cycle: Any = self.cycle
         if type(cycle) is not LaneCycle:
             super().on_message_complete()
@@ -234,8 +245,8 @@ class Lane(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        cycle: Any = self.cycle
-        if type(cycle) is LaneCycle and cycle.started and not cycle.response_complete:
+        cycle = self._answering
+        if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             if self._worker is not None:
                 self._worker.cancel()
@@ -251,6 +262,7 @@ class Lane(HttpToolsProtocol):
 
     def _start(self, cycle: LaneCycle) -> None:
         cycle.started = True
+        self._answering = cycle
         if self._parts is not None:
             cycle.body, self._parts = b"".join(self._parts), None
         cycle.scope = {
@@ -286,6 +298,9 @@ class Lane(HttpToolsProtocol):
             self.tasks.discard(worker)
 
     def _refuse_head(self) -> None:
+        if self._answering is not None and not self._answering.response_complete:
+            self.transport.abort()  # an answer is under way, and another in the middle of it says nothing
+            return
         body = _TOO_LARGE.encode()
         head = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\nconnection: close\r\n"
         self.transport.write(head + b"content-length: %d\r\n\r\n%b" % (len(body), body))

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from tritium.ledger.pulse import Pulse
-from tritium.ledger.runs import RunSummary
+from tritium.ledger.runs import ANY_RUN, RunFilter, RunSummary
 from tritium.model import Generation
 
 
@@ -17,7 +17,7 @@ class Records(Protocol):
 
     async def run(self, run_id: str) -> bytes | None: ...
 
-    async def runs(self, limit: int, before: str | None, caller: str | None = None) -> list[RunSummary]: ...
+    async def runs(self, limit: int, before: str | None, among: RunFilter = ANY_RUN) -> list[RunSummary]: ...
 
     async def pulses(self, models: Collection[str]) -> dict[tuple[str, str], Pulse]:
         """How the models' endpoints have been doing, by provider and model."""

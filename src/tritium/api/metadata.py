@@ -18,6 +18,7 @@ from tritium.api.visit import Visit
 from tritium.catalog.catalog import Catalog
 from tritium.chat import ChatRequest, Chunk, Completion
 from tritium.errors import NoEndpoint, RequestError, TritiumError, UpstreamError
+from tritium.fusion.doors import Doored
 from tritium.fusion.fusion import Fusion
 from tritium.gateway import Account, Exchange
 from tritium.model import Generation, Model
@@ -109,10 +110,12 @@ def router_metadata(catalog: Catalog, request: ChatRequest, rows: Sequence[Gener
     """`rows` are the provider calls that the request caused so far."""
     prepared = catalog.prepared(request)
     model = catalog.route(prepared)
+    beside = isinstance(model, Doored) and any(row.role == "seat" for row in rows)
+    model = model.model if isinstance(model, Doored) else model
     models = model.models if isinstance(model, Fallback) else (model,)
     final = [row for row in rows if row.role in ("solo", "synthesizer")]
     selected = next((row for row in reversed(final) if row.outcome == "ok"), None)
-    fusion = any(isinstance(each, Fusion) for each in models)
+    fusion = beside or any(isinstance(each, Fusion) for each in models)
     total, available = _endpoints(models, prepared)
     if not total:
         available = [(row.model, row.provider) for row in final[-1:]]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tritium.api.completion import dollars
 from tritium.api.visit import Visit
 from tritium.errors import InvalidRequest, NotFound
+from tritium.fusion.screened_run import so_far
 from tritium.ledger.prices import total
-from tritium.ledger.runs import RunSummary
+from tritium.ledger.runs import RunFilter, RunSummary
 from tritium.model import Generation
 
 NOBODY = ""
@@ -129,29 +132,82 @@ def _call_object(row: Generation) -> dict[str, Any]:
 
 
 async def run(visit: Visit) -> None:
-    """One run, whole.
+    """One run, whole; one under way as far as it has come.
 
     Raises:
         NotFound: there is none of that id.
     """
     run_id = visit.arguments["id"]
-    document = await visit.services.records.run(run_id)
-    if document is not None and not visit.sees(NOBODY):  # then only a run of its own
-        rows = await visit.services.records.generations(run_id)
-        document = document if any(visit.sees(row.caller) for row in rows) else None
-    if document is None:
-        raise NotFound(f"There is no fusion run {run_id!r}.", param="id")
+    live = visit.services.gateway.catalog.commons.live.find(run_id)
+    if live is not None and visit.sees(live.caller):
+        document = so_far(live.run, visit.services.gateway.screen)
+    else:
+        document = await own_run(visit, run_id)
     await visit.json({"data": msgspec.Raw(document)})
 
 
+async def own_run(visit: Visit, run_id: str) -> bytes:
+    """The document of a run that was written down, if this caller may see it.
+
+    Raises:
+        NotFound: there is none of that id, or it is somebody else's.
+    """
+    document = await visit.services.records.run(run_id)
+    if document is not None and not visit.sees(NOBODY) and not await _is_own(visit, run_id, document):
+        document = None
+    if document is None:
+        raise NotFound(f"There is no fusion run {run_id!r}.", param="id")
+    return document
+
+
+class _Whose(Struct):
+    caller: str | None = None
+
+
+async def _is_own(visit: Visit, run_id: str, document: bytes) -> bool:
+    whose = msgspec.json.decode(document, type=_Whose).caller
+    if whose is not None:
+        return visit.sees(whose)
+    rows = await visit.services.records.generations(run_id)  # one of the first, which don't say
+    return any(visit.sees(row.caller) for row in rows)
+
+
 async def runs(visit: Visit) -> None:
-    """The newest runs, a line each; `limit` and `before` (the last id of the page before) page through them."""
+    """The newest runs, a line each; `limit` and `before` (the last id of the page before) page through them.
+
+    Raises:
+        InvalidRequest: a filter can't be read.
+        NotFound: there is no run `before`.
+    """
     limit = visit.query("limit") or "50"
     if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
         raise InvalidRequest("'limit' is a number from 1 to 1000.", param="limit")
-    own = None if visit.sees(NOBODY) else visit.caller
-    found = await visit.services.records.runs(int(limit), visit.query("before"), own)
+    among = RunFilter(
+        caller=None if visit.sees(NOBODY) else visit.caller,
+        **{name: visit.query(name) for name in ("model", "strategy", "outcome", "replay_of", "shadow_of")},
+        since=_moment(visit, "since"),
+        until=_moment(visit, "until"),
+    )
+    found = await visit.services.records.runs(int(limit), visit.query("before"), among)
     await visit.json({"data": [_summary(row) for row in found]})
+
+
+def _moment(visit: Visit, name: str) -> float | None:
+    """Unix seconds.
+
+    Raises:
+        InvalidRequest: it is something else.
+    """
+    given = visit.query(name)
+    if given is None:
+        return None
+    try:
+        found = float(given)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise InvalidRequest(f"{name!r} is a moment in Unix seconds, such as 1764000000.", param=name)
+    return found
 
 
 def _summary(row: RunSummary) -> dict[str, Any]:
@@ -164,4 +220,6 @@ def _summary(row: RunSummary) -> dict[str, Any]:
         "cost_usd": dollars(row.cost_nanodollars),
         "latency_ms": row.latency_ms,
         "answer_preview": row.answer_preview,
+        "replay_of": row.replay_of,
+        "shadow_of": row.shadow_of,
     }

@@ -9,11 +9,14 @@ from tritium.api import auth, keys, models, presets, records, vectors
 from tritium.api.chat import chat_completions
 from tritium.api.credits import activity, credits_
 from tritium.api.endpoints import endpoints
+from tritium.api.fusion_quote import explain
 from tritium.api.health import health
 from tritium.api.legacy_completions import completions
 from tritium.api.messages.handler import count_tokens, messages
 from tritium.api.openapi import openapi
+from tritium.api.replays import replay
 from tritium.api.responses.handler import responses
+from tritium.api.run_events import run_events
 from tritium.api.visit import Handler
 from tritium.errors import MethodNotAllowed, NotFound
 
@@ -38,8 +41,11 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/presets/{slug}/versions": {"GET": presets.versions},
     "/presets/{slug}/versions/{version}": {"GET": presets.version},
     "/generation": {"GET": records.generation},
+    "/fusion/explain": {"POST": explain},
     "/fusion/runs": {"GET": records.runs},
     "/fusion/runs/{id}": {"GET": records.run},
+    "/fusion/runs/{id}/events": {"GET": run_events},
+    "/fusion/runs/{id}/replay": {"POST": replay},
     "/keys": {"GET": keys.list_keys, "POST": keys.create},
     "/keys/{hash}": {"GET": keys.key_of_hash, "PATCH": keys.change, "DELETE": keys.delete},
     "/key": {"GET": keys.current_key},

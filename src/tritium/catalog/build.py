@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from decimal import Decimal
 from typing import Any
 
 from tritium.catalog.capabilities import EMBEDDED, LOCAL_SERVER, UNKNOWN, Capabilities, capabilities
@@ -14,8 +14,9 @@ from tritium.catalog.price_book import UNLISTED, Listing, look_up
 from tritium.catalog.price_update import NAME as NEWER_PRICES
 from tritium.catalog.slugs import Policy, Slugs
 from tritium.catalog.sources import vendor_sources
-from tritium.config import Config, Price, Provider, Recorded, Routing, price_decimal
+from tritium.config import Config, Price, Provider, Routing, price_decimal
 from tritium.errors import ConfigError, InvalidRequest, suggestion
+from tritium.fusion.commons import Commons
 from tritium.fusion.options import FusionOptions, configured
 from tritium.fusion.roster import Profile
 from tritium.ledger.prices import FREE, Prices
@@ -25,12 +26,9 @@ from tritium.providers.local.shelf import InstalledModel
 from tritium.providers.local.source import LocalSource
 from tritium.providers.model_rules import dropped_for
 from tritium.providers.recorded import PROVIDER as RECORDED
-from tritium.providers.recorded.price_list import ListedModel, read_price_list
-from tritium.providers.recorded.recordings import Recordings
-from tritium.providers.recorded.source import RecordedSource
 from tritium.providers.registry import Vendor
 from tritium.providers.scripted import PROVIDER as SCRIPTED
-from tritium.providers.scripted import ScriptedSource, script_prices
+from tritium.providers.scripted import ScriptedSource, parse_script, script_prices
 from tritium.providers.scripted_vectors import ScriptedVectors
 from tritium.providers.transport import Timeouts, Transport
 from tritium.routing.health import Breaker
@@ -41,9 +39,13 @@ from tritium.shared import Cooldowns
 
 FUSIONS: dict[str, dict[str, Any]] = {
     "tritium/fusion": {},
+    "tritium/fusion-economy": {"preset": "general-budget"},
+    "tritium/fusion-quality": {"preset": "general-high"},
     "tritium/fusion-self": {"strategy": "self"},
 }
-ALIASES = {"openrouter/fusion": "tritium/fusion", "openrouter/fusion-flash": "tritium/fusion"}
+ALIASES = {"openrouter/fusion": "tritium/fusion"}
+FLASH = "openrouter/fusion-flash"
+"""The same as `tritium/fusion`, whatever that was made, and in a hurry."""
 
 
 def build_catalog(
@@ -52,11 +54,11 @@ def build_catalog(
     rows: Mapping[str, Vendor],
     found: Mapping[str, Sequence[str]],
     transport: Transport,
-    embedded: Shelf | None,
+    own: Sequence[Shelf] = (),
     cooldowns: Cooldowns | None = None,
-    recorded: Shelf | None = None,
+    commons: Commons | None = None,
 ) -> Catalog:
-    """Put it together. `cooldowns` are those of other replicas, where there are any.
+    """Put it together. `own` are this machine's models; `cooldowns` are those of other replicas, where there are any.
 
     Raises:
         ConfigError: a model of the user's own has a wrong option, an unknown kind, or an alias that leads nowhere.
@@ -66,10 +68,7 @@ def build_catalog(
         for provider, row in rows.items()
         if switched_on(provider, row, environment, found)
     ]
-    if embedded is not None:
-        shelves.append(embedded)
-    if recorded is not None:
-        shelves.append(recorded)
+    shelves += own
     shelves.append(_scripted_shelf())
     fusions, aliases, routes = _own_models(config)
     providers = {*rows, LOCAL, RECORDED, SCRIPTED}
@@ -86,7 +85,7 @@ def build_catalog(
         ),
         cooldowns,
     )
-    return Catalog(shelves, fusions, aliases, missing, slugs, _presets(config))
+    return Catalog(shelves, fusions, aliases, missing, slugs, _presets(config), commons)
 
 
 def _policy(routing: Routing) -> Policy:
@@ -142,16 +141,17 @@ def _own_models(config: Config) -> tuple[dict[str, FusionOptions], dict[str, str
             aliases[name] = options["target"]
         elif kind == "fusion":
             where = f'models."{name}"'
-            fusions[name] = configured({**config.fusion, **options}, where=where, error=ConfigError)
+            fusions[name] = configured(config.fusion, options, where=where, error=ConfigError)
             aliases.pop(name, None)
         elif kind == "route":
             routes[name] = _endpoints(name, options)
             aliases.pop(name, None)
         else:
             raise ConfigError(f'models."{name}".kind is {kind!r}; it must be "fusion", "route" or "alias".')
-    for name, options in FUSIONS.items():
+    own_fusion = own["tritium/fusion"] if "tritium/fusion" in fusions else {}
+    for name, options in {**FUSIONS, FLASH: {"preset": "general-fast", **own_fusion}}.items():
         if name not in fusions and name not in aliases and name not in routes:
-            fusions[name] = configured({**config.fusion, **options}, where="fusion", error=ConfigError)
+            fusions[name] = configured(config.fusion, options, where="fusion", error=ConfigError)
     return fusions, aliases, routes
 
 
@@ -228,7 +228,7 @@ def _vendor_shelf(
         vectors=sources.vectors,
         embeddings=embeddings,
         embedding_prices=embedding_prices,
-        profile=lambda name: _profile(name, provider, panel),
+        profile=lambda name: _profile(name, provider, panel, None if row.own else prices),
         tier=1 if row.loopback else 0,
         title=row.name,
         public=not (row.loopback or row.made_up or row.quirks.openrouter_fields),
@@ -266,11 +266,24 @@ def own_prices(own: Price) -> Prices:
     return Prices(price_decimal(own.input), price_decimal(own.output), read, write)
 
 
-def _profile(name: str, provider: str, panel: Sequence[str]) -> Profile:
-    """Strength by place on the provider's panel: a prior, until outcomes have been measured."""
+def _profile(
+    name: str, provider: str, panel: Sequence[str], prices: Callable[[str], Prices | None] | None = None
+) -> Profile:
+    """Strength by place on the provider's panel and by price: priors, until outcomes have been measured.
+
+    Vendors' prices rank their models much as benchmarks do; across vendors they tell large models from small ones, and
+    no more than that, so that a tier of price weighs three points.
+    """
     model = name.partition("/")[2]
     place = panel.index(model) if model in panel else len(panel)
-    return Profile(name, maker_of(model, provider, of_many=provider in _SERVERS), strength=1 - 0.01 * place)
+    known = prices(model) if prices is not None else None
+    tier = 0 if known is None or not known.output else sum(known.output < usd for usd in _TIERS_USD)
+    strength = round(1 - 0.01 * place - 0.03 * tier, 2)
+    return Profile(name, maker_of(model, provider, of_many=provider in _SERVERS), strength=strength)
+
+
+_TIERS_USD = (8, 3, 1, Decimal("0.3"))
+"""Per million output tokens."""
 
 
 _SERVERS = frozenset(("ollama", "llamacpp", "vllm", "lmstudio"))
@@ -286,7 +299,7 @@ def _scripted_shelf() -> Shelf:
         models=(),
         panel=(),
         prices=script_prices,
-        context_tokens=lambda _: None,
+        context_tokens=lambda model: parse_script(model).context,
         profile=profile,
         listed=False,
         collects_data=False,
@@ -320,40 +333,4 @@ def embedded_shelf(embedded: Sequence[InstalledModel], runtime: LlamaRuntime) ->
         collects_data=False,
         retains_data=False,
         capabilities=lambda _: EMBEDDED,
-    )
-
-
-def recorded_shelf(settings: Recorded) -> Shelf | None:
-    """The recorded answers, if a folder is named. They are for measuring: on no panel unless it names them.
-
-    Raises:
-        ConfigError: the folder holds no tables, or one can't be read.
-    """
-    if settings.path is None:
-        return None
-    folder = Path(settings.path).expanduser()
-    recordings = Recordings.read(folder)
-    price_list = folder / "prices.csv"
-    listed = read_price_list(price_list) if price_list.exists() else {}
-
-    def known(model: str) -> ListedModel:
-        return listed.get(model, ListedModel())
-
-    def profile(name: str) -> Profile:
-        model = name.partition("/")[2]
-        strength = known(model).strength
-        maker = known(model).maker or maker_of(model, RECORDED, of_many=True)
-        return Profile(name, maker, strength=0.5 if strength is None else strength)
-
-    return Shelf(
-        provider=RECORDED,
-        source=RecordedSource(recordings, settings.speed),
-        models=recordings.models,
-        panel=(),
-        prices=lambda model: known(model).prices,
-        context_tokens=lambda _: None,
-        profile=profile,
-        open_ended=False,
-        collects_data=False,
-        retains_data=False,
     )

@@ -35,6 +35,8 @@ class Capabilities(Struct, frozen=True):
     output_tokens: int | None = None
     refused: frozenset[str] = frozenset()
     """Parameters that this provider doesn't take, whatever the model."""
+    known: bool = True
+    """False where nobody has said what it can do, and the rest is what may be promised of any model."""
 
     def without(self, parameters: Collection[str]) -> Capabilities:
         """The same at a provider that doesn't take these."""
@@ -49,13 +51,13 @@ class Capabilities(Struct, frozen=True):
         return [name for name in (*_ALWAYS, *given) if name not in self.refused]
 
 
-UNKNOWN = Capabilities(frozenset(("temperature",)))
-LOCAL_SERVER = Capabilities(frozenset(("temperature", "seed")))
+UNKNOWN = Capabilities(frozenset(("temperature",)), known=False)
+LOCAL_SERVER = Capabilities(frozenset(("temperature", "seed")), known=False)
 """Ollama, llama.cpp, vLLM and LM Studio take these of any model; tools depend on its template."""
 EMBEDDED = Capabilities(frozenset(("temperature", "seed", "structured")))
 """llama.cpp in this process's care: schemas become grammars; there are no tools."""
 FUSION = Capabilities(frozenset(("temperature", "tools", "structured")))
-"""A request with tools goes to one model as it is; schemas are passed to every member."""
+"""Tools go to whom the fusion's `tools` says; schemas are passed to every member."""
 EMBEDDINGS = Capabilities(outputs=("embeddings",))
 
 

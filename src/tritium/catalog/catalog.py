@@ -11,14 +11,18 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from tritium.catalog.capabilities import EMBEDDINGS, FUSION, UNKNOWN, Capabilities
+from tritium.catalog.scout import Scout
 from tritium.catalog.shelf import Shelf
 from tritium.catalog.slugs import Policy, Slugs
 from tritium.catalog.vector_endpoint import VectorEndpoint
 from tritium.chat import ChatRequest, Usage
 from tritium.errors import ConfigError, InvalidRequest, UnknownModel, suggestion
+from tritium.fusion.automatic_panel import choose_panel
+from tritium.fusion.commons import Commons
+from tritium.fusion.doors import through_doors
 from tritium.fusion.fusion import Fusion
 from tritium.fusion.options import FusionOptions
-from tritium.fusion.roster import Profile
+from tritium.fusion.roster import Facts, Pace, Profile
 from tritium.ledger.prices import Prices, cost_nanodollars
 from tritium.model import Model
 from tritium.providers.upstream import Upstream
@@ -32,7 +36,9 @@ from tritium.routing.presets import Preset, names_preset, with_preset
 
 __all__ = ["Catalog", "Listed", "Shelf"]
 
-AUTOMATIC_SEATS = 3
+
+BESIDE = "tritium/fusion"
+"""Whose options hold for a panel that a request puts beside another model."""
 
 
 class Listed(Struct, frozen=True):
@@ -62,6 +68,7 @@ class Catalog:
         keys_of: Mapping[str, str],
         slugs: Slugs | None = None,
         presets: Mapping[str, Preset] | None = None,
+        commons: Commons | None = None,
     ) -> None:
         """`keys_of` says which environment variable would switch a provider on, `slugs` who serves which name.
 
@@ -71,11 +78,14 @@ class Catalog:
         self.shelves = {shelf.provider: shelf for shelf in shelves}
         self._keys_of = keys_of
         self._aliases = dict(aliases)
-        self._fusions = {name: Fusion(name, options, self) for name, options in fusions.items()}
+        self.commons = commons or Commons()
+        self._fusions = {name: Fusion(name, options, self, self.commons) for name, options in fusions.items()}
         self._slugs = slugs or Slugs(self.shelves, {}, Policy())
         self.presets = presets or {}
+        self._scout = Scout(self.shelves, self.endpoints, endpoint_name)
         for alias in self._aliases:
             self._follow(alias)
+        self._beside = self._fusions.get(self._follow(BESIDE)) or Fusion(BESIDE, FusionOptions(), self, self.commons)
         for fusion in self._fusions:
             self._refuse_circle([fusion])
 
@@ -102,7 +112,19 @@ class Catalog:
         return with_preset(request, self.presets) if names_preset(request) else request
 
     def route(self, request: ChatRequest) -> Model:
-        """The model that answers a request: the one it names, followed by its fallbacks.
+        """The model that answers a request: the one it names, its fallbacks, and a panel at its side if that is asked.
+
+        Raises:
+            UnknownModel: one of its models is unknown.
+            InvalidRequest: its `models` or `provider` is wrong, or what it says of a fusion.
+        """
+        model = self._routed(request)
+        if "tools" in request.fields or "plugins" in request.fields:
+            return through_doors(model, request, self._beside, self)
+        return model
+
+    def _routed(self, request: ChatRequest) -> Model:
+        """The model that a request names, followed by its fallbacks.
 
         Raises:
             UnknownModel: one of its models is unknown.
@@ -138,7 +160,8 @@ class Catalog:
     def _refuse_circle(self, path: list[str]) -> None:
         """A fusion whose member, judge or writer is itself, however far down, would never stop asking."""
         options = self._fusions[path[-1]].options
-        named = [each if isinstance(each, str) else each.model for each in options.panel or ()]
+        asked = (*(options.panel or ()), *(options.bench or ()))
+        named = [each if isinstance(each, str) else each.model for each in asked]
         for member in map(self._follow, filter(None, (*named, options.judge, options.synthesizer))):
             if member in path:
                 raise ConfigError(f"models: the fusion {' -> '.join([*path, member])} asks itself.")
@@ -271,18 +294,25 @@ class Catalog:
             return Profile(name, name.partition("/")[0], strength=0.5)
         return shelf.profile(name)
 
+    def facts(self, name: str) -> Facts:
+        return self._scout.facts(name)
+
+    def ready(self, name: str) -> bool:
+        return self._scout.ready(name)
+
+    def pace(self, name: str) -> Pace:
+        return self._scout.pace(name)
+
+    def reachable(self) -> list[list[str]]:
+        """The shelves' own suggestions, vendors' before those of servers on this machine, embedded models last."""
+        tiers: dict[int, list[str]] = {}
+        for shelf in self.shelves.values():
+            tiers.setdefault(shelf.tier, []).extend(f"{shelf.provider}/{model}" for model in shelf.panel)
+        return [tiers[tier] for tier in sorted(tiers)]
+
     def automatic_panel(self) -> list[str]:
-        """Up to three models of different makers from the best tier that has any; then a maker's second model."""
-        for tier in sorted({shelf.tier for shelf in self.shelves.values() if shelf.panel}):
-            ranked = [
-                self.profile(f"{shelf.provider}/{model}")
-                for shelf in self.shelves.values()
-                if shelf.tier == tier
-                for model in shelf.panel
-            ]
-            if ranked:
-                return _different_makers_first(ranked)
-        return []
+        """Who would be asked a short question in words."""
+        return choose_panel(self).names
 
     def cost_nanodollars(self, name: str, usage: Usage) -> int | None:
         """At the dearest of those who may serve it; None as soon as one's price is unknown."""
@@ -305,13 +335,3 @@ def endpoint_name(endpoint: Endpoint) -> str:
 def _upstream(endpoint: Endpoint) -> Upstream | None:
     model = endpoint.model.model if isinstance(endpoint.model, Limited) else endpoint.model
     return model if isinstance(model, Upstream) else None
-
-
-def _different_makers_first(ranked: list[Profile]) -> list[str]:
-    ranked = sorted(ranked, key=lambda each: -each.strength)  # equals stay in the registry's order
-    first_of_maker: dict[str, Profile] = {}
-    for each in ranked:
-        first_of_maker.setdefault(each.maker, each)
-    chosen = list(first_of_maker.values())[:AUTOMATIC_SEATS]
-    chosen += [each for each in ranked if each not in chosen][: AUTOMATIC_SEATS - len(chosen)]
-    return [each.model for each in sorted(chosen, key=lambda each: -each.strength)]

@@ -6,6 +6,7 @@ begins with. What neither knows is its own maker.
 
 from __future__ import annotations
 
+import functools
 import re
 
 _ORGANISATIONS = {
@@ -51,6 +52,7 @@ _FAMILIES = {
 }
 
 
+@functools.lru_cache(maxsize=4096)  # each fusion asks of each of its members several times
 def maker_of(model: str, host: str, *, of_many: bool = False) -> str:
     """The maker of `model`, which `host` serves under that name; `of_many`: the host trains none of what it serves."""
     *before, name = model.casefold().split("/")

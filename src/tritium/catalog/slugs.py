@@ -103,7 +103,7 @@ class Slugs:
         shelf = self._shelves.get(name.partition("/")[0])
         if variant is None or not base or self._lists(name):
             return name, None
-        if not (shelf is None or shelf.public or base in self.routes):
+        if not (shelf is None or shelf.public or self._lists(base)):
             return name, None
         return base, variant
 

@@ -81,7 +81,7 @@ class Board:
             self.chosen = event["decision"].seat
 
     def _take_seat(self, kind: str, event: dict[str, Any]) -> None:
-        seat = self.seats[event["seat"]]
+        seat = self._seat(event)
         if kind == "seat.started":
             seat.state, seat.started_ms = "working", self.now_ms()
         elif kind == "seat.delta":
@@ -106,8 +106,15 @@ class Board:
         answered = sum(seat.state == "answered" for seat in self.seats)
         self.stage = f"{answered} of {len(self.seats)} have answered"
 
+    def _seat(self, report: dict[str, Any]) -> SeatState:
+        """Who stands in for another wasn't in the plan."""
+        number: int = report["seat"]
+        while number >= len(self.seats):
+            self.seats.append(SeatState(report["model"]))
+        return self.seats[number]
+
     def _close(self, report: dict[str, Any]) -> None:
-        seat = self.seats[report["seat"]]
+        seat = self._seat(report)
         seat.state = _STATES.get(report["outcome"], "failed")
         seat.reason = report["error"]
         if seat.started_ms is not None:

@@ -199,8 +199,8 @@ def _panel(
 ) -> list[str]:
     """Whom a fusion would ask; the models of the user's own are checked on the way."""
     try:
-        shelf = embedded_shelf(embedded, LlamaRuntime()) if embedded else None
-        catalog = build_catalog(config, environment, rows, servers, HttpTransport(), shelf)
+        own = [embedded_shelf(embedded, LlamaRuntime())] if embedded else []
+        catalog = build_catalog(config, environment, rows, servers, HttpTransport(), own)
     except TritiumError as error:
         checks.append(Check("configuration", "models", "wrong", error.message, "Correct the file."))
         return []

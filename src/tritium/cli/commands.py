@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tritium.cli import ask, chat, doctor, keys, models, runs, serve
+from tritium.cli import ask, chat, doctor, fusion, keys, models, runs, serve
 
 app = typer.Typer(
     name="tritium",
@@ -25,6 +25,7 @@ app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(runs.app, name="runs")
+app.add_typer(fusion.app, name="fusion")
 app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)
 

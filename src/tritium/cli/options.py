@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "tritium/fusion"
 
-Strategy = Literal["auto", "single", "vote", "consensus", "synthesize", "self"]
+Strategy = Literal[
+    "auto", "single", "cascade", "vote", "rank", "consensus", "synthesize", "self", "field_vote", "analysis"
+]
 Pack = Literal["tiny", "small", "full"]
 
 ConfigFile = Annotated[

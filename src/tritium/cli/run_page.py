@@ -23,6 +23,8 @@ def print_run(run: Run) -> None:
     console = output()
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
     console.print(Text(f"{run.id}   {when}   {one_line(run.model)}   {run.outcome}", "bold"))
+    if run.replay_of or run.shadow_of:
+        console.print(Text(f"replay of {run.replay_of}" if run.replay_of else f"in the shadow of {run.shadow_of}"))
     if run.error:
         console.print(Text(plain(run.error), "red"))
     _section(console, "question", Text(_question(run)))

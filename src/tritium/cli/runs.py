@@ -9,29 +9,51 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tritium.cli import options
+from tritium.cli.replay import replay
+from tritium.cli.watch import watch
 
 if TYPE_CHECKING:
     from tritium.ledger.runs import Runs, RunSummary
 
 app = typer.Typer(help="What was asked, and how each answer was come by.", rich_markup_mode=None)
+app.command("replay")(replay)
+app.command("watch")(watch)
+
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="So many, newest first.")]
 
 
 @app.callback(invoke_without_command=True)
 def runs(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many, newest first.")] = 20,
+    limit: Limit = 20,
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
     """The newest runs, a line each."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        list_runs(limit, config=config, as_json=as_json)
+
+
+@app.command("list")
+def list_runs(
+    limit: Limit = 20,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Those of this fusion.")] = None,
+    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Those decided so, as `vote`.")] = None,
+    outcome: Annotated[str | None, typer.Option(metavar="NAME", help="running, ok, failed, cancelled or lost.")] = None,
+    replay_of: Annotated[str | None, typer.Option(metavar="ID", help="The replays of that run.")] = None,
+    shadow_of: Annotated[str | None, typer.Option(metavar="ID", help="The one in that answer's shadow.")] = None,
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """The newest runs, a line each, or those that are asked for."""
     import msgspec
 
     from tritium.cli.terminal import print_json
+    from tritium.ledger.runs import RunFilter
 
+    among = RunFilter(model=model, strategy=strategy, outcome=outcome, replay_of=replay_of, shadow_of=shadow_of)
     with _stored(config) as stored:
-        found = stored.recent(limit)
+        found = stored.recent(limit, None, among)
     if as_json:
         print_json(msgspec.json.encode([_line(each) for each in found]))
     else:

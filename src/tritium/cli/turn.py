@@ -44,6 +44,10 @@ class Turn:
                     run = chunk.event["document"]
                 said.add(chunk)
                 watcher.take(chunk)
+        if run is None and not self._exchange.account.rows:
+            raise InvalidRequest(
+                "Nobody was asked: dry_run is on in the configuration. `tritium fusion explain` shows the plan."
+            )
         return run or _run_of_one(self._request, self._exchange, said, tally)
 
 
@@ -85,7 +89,7 @@ def _run_of_one(request: ChatRequest, exchange: Exchange, said: Completion, tall
         id=exchange.call.id,
         created=row.created_at,
         model=request.model,
-        plan=PlanReport("", "single", 1, None, None, 0, ["one model was asked for"]),
+        plan=PlanReport("", "single", 1, None, None, 0, reasons=["one model was asked for"]),
         seats=[seat],
         decision=Decision("single", "single", "one model answers", seat=0),
         request=request.fields["messages"],

@@ -81,7 +81,10 @@ _FORMATS: tuple[tuple[AnswerKind, re.Pattern[str]], ...] = (
         re.compile(
             r"\\boxed|(?<!#)####(?!#)|"
             r"\b(?:only|just)\s(?:with |as |a |an |the |one |single |final ){0,4}(?:number|integer|numeric\w{0,5})\b|"
-            r"\b(?:answer|respond|reply)[^.?!\n]{0,20}\s(?:a|an|one) (?:single |whole )?(?:number|integer)\b"
+            r"\b(?:answer|respond|reply)[^.?!\n]{0,20}\s(?:a|an|one) (?:single |whole )?(?:number|integer)\b|"
+            r"\b(?:number|integer) only\s{0,3}(?:[.!\n)]|$)|"
+            r"\b(?:only|just) (?:give|state|write|output|return|say) (?:me )?(?:the |a |your )?(?:final )?"
+            r"(?:number|integer)\b"
         ),
     ),
     ("date", re.compile(r"\byyyy-mm-dd\b|\b(?:only|just)\s(?:a |the )?(?:date|year)\b")),
@@ -100,7 +103,11 @@ _OPTIONS_ASKED = re.compile(
 _FIRST_OPTION = re.compile(r"(?:^|\n)[ \t>*-]{0,8}\(?a(?:[).:\]]|\*\*)|\s\(a\)\s")
 _ANSWER_EXPECTED = re.compile(r"\n\s{0,5}(?:the )?answer(?: is)?:?\s{0,5}$")
 
-_ARITHMETIC = re.compile(r"(?:what(?:'s| is)|calculate|compute|evaluate|solve)?:?[\s\d+*/^().,=x·%!√$-]{1,300}\??")
+_ARITHMETIC = re.compile(
+    r"(?:what(?:'s| is)|calculate|compute|evaluate|solve)?:?(?:[\s\d+*/^().,=x·%!√$-]|"
+    r"\b(?:times|plus|minus|(?:divided|multiplied) by|squared|cubed|percent|of|the (?:square|cube) root of)\b)"
+    r"{1,300}\??"
+)
 _COUNTED = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|dozen|half|twice|double|triple|third|quarter)\b"
 )

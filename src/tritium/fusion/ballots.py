@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -28,22 +28,34 @@ class Count(Struct, frozen=True):
     agreement: float | None
     makers: int
     table: list[dict[str, Any]]
+    """By answer: what it says, whose seats, and its weight, where votes weigh differently."""
+    weight: float
+    """Of the winner's votes; their number, where all weigh the same."""
+    share: float
+    """Of that weight in all that counted."""
+    weighed: str = ""
 
-    @property
-    def majority(self) -> bool:
-        return self.for_winner * 2 > self.counted
+    def majority(self, threshold: float = 0.5) -> bool:
+        """Whether more than that share of the weight is for the winner."""
+        return self.share > threshold
 
     @property
     def unanimous(self) -> bool:
         return self.for_winner == self.counted > 1
 
-    def beyond_reach(self, seats: int) -> bool:
-        """Whether those still out, of so many seats in all, could not change the winner."""
-        return self.for_winner * 2 > seats
+    def beyond_reach(self, panel_weight: float, threshold: float = 0.5) -> bool:
+        """Whether those still out, of a panel that weighs so much in all, could not change the winner."""
+        return self.weight > threshold * panel_weight
 
 
-def count(answers: Sequence[SeatReport], kind: AnswerKind, question: str, strengths: Sequence[float]) -> Count:
-    """Count the seats' answers; `strengths` are by seat number."""
+def count(
+    answers: Sequence[SeatReport],
+    kind: AnswerKind,
+    question: str,
+    strengths: Sequence[float],
+    weights: Mapping[int, float] | None = None,
+) -> Count:
+    """Count the seats' answers; `strengths` and `weights` are by seat number. Without weights all weigh 1."""
     options = options_in(question) if kind == "option" else None
     ballots = [
         Ballot(
@@ -51,9 +63,13 @@ def count(answers: Sequence[SeatReport], kind: AnswerKind, question: str, streng
         )
         for seat in answers
     ]
-    found = vote(ballots)
+    found = vote(ballots, weights=None if weights is None else [weights.get(seat.seat, 1.0) for seat in answers])
     table: list[dict[str, Any]] = [
-        {"says": tally.canonical[:SHOWN_CHARACTERS], "seats": [answers[member].seat for member in tally.members]}
+        {
+            "says": tally.canonical[:SHOWN_CHARACTERS],
+            "seats": [answers[member].seat for member in tally.members],
+            **({} if weights is None else {"weight": round(tally.weight, 3)}),
+        }
         for tally in found.clusters
     ]
     if found.abstentions:
@@ -67,6 +83,9 @@ def count(answers: Sequence[SeatReport], kind: AnswerKind, question: str, streng
         agreement=len(first.members) / len(answers) if first else None,
         makers=found.makers_agreeing,
         table=table,
+        weight=first.weight if first else 0.0,
+        share=found.weight_share,
+        weighed="" if weights is None else f", with {found.weight_share:.0%} of the weight",
     )
 
 

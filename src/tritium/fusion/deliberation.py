@@ -7,33 +7,56 @@ survivor -> its answer, nobody judges it; nobody -> an error. Never an error whi
 
 from __future__ import annotations
 
+from tritium.fusion.advice import advise
+from tritium.fusion.attribution import attribute
+from tritium.fusion.briefing import brief
+from tritium.fusion.cascade import climb
+from tritium.fusion.layers import refine
 from tritium.fusion.panel import ask_panel
 from tritium.fusion.proceedings import Proceedings, public
+from tritium.fusion.proposals import vote_on_calls
+from tritium.fusion.ranking import rank
 from tritium.fusion.solo import answer_alone
-from tritium.fusion.voting import decide_by_vote, is_settled
+from tritium.fusion.structured import rescue
+from tritium.fusion.structured_solo import answer_alone_in_form
+from tritium.fusion.voting import poll, poll_fields
 from tritium.fusion.writing import synthesize
+
+_POLLS = {"analysis": brief, "cascade": climb, "vote": poll, "field_vote": poll_fields}
+"""Strategies that ask their panel in ways of their own."""
 
 
 async def deliberate(proceedings: Proceedings) -> None:
     """Carry one run out, from the first question to the last word.
 
     Raises:
-        AllSeatsFailed: nobody answered.
+        AllSeatsFailed, UnstructuredAnswer: nobody answered, or nobody in the form that was asked for.
         UpstreamError: the writer died after its first words were sent on.
     """
-    p, strategy = proceedings, proceedings.plan.strategy
+    await _answer(proceedings)
+    await attribute(proceedings)
+
+
+async def _answer(p: Proceedings) -> None:
+    strategy = p.plan.strategy
     p.event("plan", plan=p.run.plan, seats=[public(seat) for seat in p.run.seats], events=p.options.events)
     if strategy == "single":
-        await answer_alone(p)
+        await (answer_alone(p) if p.contract is None else answer_alone_in_form(p))
         return
-    answers = await (ask_panel(p, lambda: is_settled(p)) if strategy == "vote" else ask_panel(p))
+    if strategy in ("advise", "propose"):
+        await (advise if strategy == "advise" else vote_on_calls)(p)
+        return
+    if strategy in _POLLS:
+        await _POLLS[strategy](p)
+        return
+    answers = await ask_panel(p)
     if not answers:
-        raise p.nobody()
-    if len(answers) == 1 and len(p.run.seats) > 1:
+        await rescue(p)
+    elif len(answers) == 1 and len(p.run.seats) > 1:
         p.verbatim(answers[0], "lone_survivor", "only one seat answered; nobody needs to judge it")
-    elif strategy == "vote":
-        await decide_by_vote(p, answers)
+    elif strategy == "rank":
+        await rank(p, answers)
     elif strategy == "consensus":
         p.central(answers, "the answer most like all the others")
     else:
-        await synthesize(p, answers)
+        await synthesize(p, await refine(p, answers) if p.options.layers > 1 else answers)

@@ -41,9 +41,11 @@ async def gather(
     waiting ends. `settled` is asked after each answer: true when those still out can't change the outcome.
     Nothing is running any more when this returns.
     """
-    slots = asyncio.Semaphore(patience.max_concurrency or len(seats) or 1)
+    slots = asyncio.Semaphore(patience.max_concurrency) if patience.max_concurrency else None
 
     async def sit(seat: Seat) -> bool:
+        if slots is None:
+            return await ask(seat)
         async with slots:
             return await ask(seat)
 

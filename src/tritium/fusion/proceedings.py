@@ -6,13 +6,19 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from tritium.chat import ChatRequest, Chunk, text_chunk
 from tritium.errors import AllSeatsFailed, TritiumError
 from tritium.fusion import ballots
 from tritium.fusion.budget import OUTPUT_TOKENS, Budget
+from tritium.fusion.calibration import Calibration
+from tritium.fusion.contract import contract_of
 from tritium.fusion.options import FusionOptions
-from tritium.fusion.plan import Plan, PlannedSeat
+from tritium.fusion.plan import Plan
 from tritium.fusion.run import How, Run, SeatReport, Tally
+from tritium.fusion.seating import PlannedSeat
+from tritium.fusion.tool_turns import without_tools
 from tritium.model import Call
 
 _log = logging.getLogger(__name__)
@@ -23,7 +29,7 @@ Emit = Callable[[Chunk], None]
 class Proceedings:
     """One run's. `emit` takes chunks: progress, then the answer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each thing that is shared
         self,
         request: ChatRequest,
         options: FusionOptions,
@@ -33,8 +39,11 @@ class Proceedings:
         tally: Tally,
         budget: Budget,
         emit: Emit,
+        calibration: Calibration | None = None,
     ) -> None:
         self.request = request
+        self.asked = request if plan.tools == "vote" else without_tools(request)
+        """What members are asked: the caller's request, without tools unless they may propose calls."""
         self.options = options
         self.plan = plan
         self.strengths = [seat.profile.strength for seat in plan.seats]
@@ -43,16 +52,51 @@ class Proceedings:
         self.tally = tally
         self.budget = budget
         self.emit = emit
+        self.calibration = calibration or Calibration()
+        self.contract = None if _free(request, plan) else contract_of(request.body.response_format)
+        """The form that whatever reaches the caller has."""
+        self.withheld: Callable[[str], str | None] | None = self.contract.fault if self.contract else None
+        """What is wrong with a written answer that must keep to a form, or None; it is held back until it is whole."""
+        self.begun: set[int] = set()
+        """Seats that have begun to speak."""
+        self.bench = list(plan.bench)
+        """Who has not been asked to stand in yet."""
 
     def answers(self) -> list[SeatReport]:
         return [seat for seat in self.run.seats if seat.outcome == "ok"]
+
+    def seat_another(self, planned: PlannedSeat, stands_in_for: int, why: str) -> PlannedSeat:
+        """Give somebody a seat of its own beside one that failed, or is slow: same vote, next number."""
+        seat = msgspec.structs.replace(planned, seat=len(self.run.seats))
+        layer = self.run.seats[stands_in_for].layer
+        self.run.seats.append(
+            SeatReport(
+                seat.seat, seat.model.id, seat.profile.maker, stands_in_for=stands_in_for, reason=why, layer=layer
+            )
+        )
+        self.strengths.append(seat.profile.strength)
+        if self.plan.weights is not None:
+            self.plan.weights[seat.seat] = self.plan.weights.get(stands_in_for, 1.0)
+        return seat
+
+    def seat_in_layer(self, planned: PlannedSeat, layer: int) -> PlannedSeat:
+        """Give a member its seat in a later layer."""
+        seat = msgspec.structs.replace(planned, seat=len(self.run.seats))
+        self.run.seats.append(SeatReport(seat.seat, seat.model.id, seat.profile.maker, layer=layer))
+        self.strengths.append(seat.profile.strength)
+        return seat
 
     # ------------------------------------------------------------ what a member is asked
 
     def output_limit(self, seat: PlannedSeat) -> int | None:
         """Its own, else the caller's, else the fusion's, else what the budget reckons with."""
-        capped = OUTPUT_TOKENS if self.budget.capped else None
+        capped = self._even_share() if self.budget.capped else None
         return seat.settings.max_tokens or self.request.output_limit or self.options.max_tokens or capped
+
+    def _even_share(self) -> int:
+        """Of a cap on all tokens: as much for each seat as for the judge and for the writer."""
+        cap = self.budget.output_cap
+        return OUTPUT_TOKENS if cap is None else max(1, min(OUTPUT_TOKENS, cap // (len(self.plan.panel) + 2)))
 
     def limited(self, request: ChatRequest, seat: PlannedSeat) -> ChatRequest:
         limit = self.output_limit(seat)
@@ -64,28 +108,52 @@ class Proceedings:
         self.budget.settle(self.tally.rows.values())
         return self.budget.allows(self.run, stage, model, prompt_bytes, output_tokens)
 
+    def writing_seconds(self) -> float:
+        """For the one who writes: a seat's time, or what is left for the run."""
+        return self.budget.seconds(self.options.seat_timeout_seconds)
+
     # ------------------------------------------------------------ the answer
 
     def verbatim(self, seat: SeatReport, how: How, reason: str) -> None:
         """Answer with one seat's text, word for word."""
         self.run.decision.seat = seat.seat
         self.decide(how, reason)
-        self.say(seat.text)
-        self.run.finish_reason = seat.finish_reason or "stop"
-        self.emit(text_chunk("", self.run.finish_reason))
+        self.write(seat.text, seat.finish_reason)
 
     def central(self, answers: Sequence[SeatReport], reason: str) -> None:
         """Answer with the text that is most like all the others."""
         self.verbatim(ballots.most_central(answers, self.strengths), "central", reason)
 
+    def write(self, text: str, finish_reason: str | None = None) -> None:
+        """Say all of it, in the form that was asked for, and end."""
+        self.say(self.clean(text))
+        self.run.finish_reason = finish_reason or "stop"
+        self.emit(text_chunk("", self.run.finish_reason))
+
+    def clean(self, text: str) -> str:
+        """A valid answer's JSON alone, where JSON was asked for; else the text as it is."""
+        return self.contract.clean(text) if self.contract else text
+
     def decide(self, how: How, reason: str) -> None:
-        self.run.decision.how, self.run.decision.reason = how, reason
+        decision = self.run.decision
+        decision.how, decision.reason = how, reason
+        panel = {seat.model.id for seat in self.plan.seats}
+        decision.calibrated_p = self.calibration.probability(
+            self.plan.kind, self.plan.strategy, panel, decision.agreement, how
+        )
+        decision.confidence = "uncalibrated" if decision.calibrated_p is None else "calibrated"
         self.event("decision", decision=self.run.decision)
 
     def say(self, text: str) -> None:
         if text:
             self.run.answer += text
             self.emit(text_chunk(text))
+
+    def cut_short(self, said: str) -> None:
+        """End an answer under way: its time is over."""
+        self.run.answer, self.run.finish_reason = said, "length"
+        self.warn("the answer was cut short: the run's max_seconds are over")
+        self.emit(text_chunk("", "length"))
 
     # ------------------------------------------------------------ progress
 
@@ -112,9 +180,14 @@ class Proceedings:
         )
 
 
-def without_fusion(request: ChatRequest, model: str) -> ChatRequest:
-    """The request for one member: no fusion of its own settings, the member's name in it."""
-    return request.replace(model=model, fusion=None, plugins=None, stream_options=None)
+def _free(request: ChatRequest, plan: Plan) -> bool:
+    """Whether what is answered may be something else than one text: calls, several choices, log probabilities."""
+    return plan.tools is not None or (request.body.n or 1) > 1 or bool(request.body.logprobs)
+
+
+def without_fusion(request: ChatRequest, model: str, **changes: object) -> ChatRequest:
+    """The request for one member: no fusion of its own settings, the member's name in it, and other fields set."""
+    return request.replace(model=model, fusion=None, plugins=None, stream_options=None, **changes)
 
 
 def explained(fault: Exception, call_id: str) -> str:
@@ -136,10 +209,14 @@ def public(report: SeatReport) -> dict[str, object]:
         "seat": report.seat,
         "model": report.model,
         "maker": report.maker,
+        "stands_in_for": report.stands_in_for,
+        "replaced_by": report.replaced_by,
+        "reason": report.reason,
         "outcome": report.outcome,
         "error": report.error,
         "status_code": report.status_code,
         "tokens": report.tokens,
         "cost_usd": report.cost_usd,
         "latency_ms": report.latency_ms,
+        "cached": report.cached,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -20,6 +21,27 @@ class Profile(Struct, frozen=True):
     """Higher is better; only comparable within one roster."""
     weak: bool = False
     """Too small to judge or to merge what others wrote."""
+    accuracies: Mapping[str, float] = {}
+    """How often it is right, 0 to 1, by kind of answer (`number`, `option`, ...), where that has been measured."""
+
+
+class Facts(Struct, frozen=True):
+    """What is known of a model before it is asked; None is what nobody knows."""
+
+    inputs: frozenset[str] | None = None
+    """`text`, `image`, `audio`, `video`, `file`."""
+    tools: bool | None = None
+    structured: bool | None = None
+    context_tokens: int | None = None
+
+
+class Pace(Struct, frozen=True):
+    """How a model has been answering lately; None where it has not been asked often enough."""
+
+    slow_seconds: float | None = None
+    """Nineteen of twenty answers had begun by then."""
+    output_tokens: int | None = None
+    """The median answer's."""
 
 
 class Roster(Protocol):
@@ -33,8 +55,16 @@ class Roster(Protocol):
 
     def profile(self, name: str) -> Profile: ...
 
-    def automatic_panel(self) -> list[str]:
-        """Two or three good, reachable models of different makers, strongest first; empty if nothing is reachable."""
+    def facts(self, name: str) -> Facts: ...
+
+    def ready(self, name: str) -> bool:
+        """False while everybody who serves it keeps failing."""
+        ...
+
+    def pace(self, name: str) -> Pace: ...
+
+    def reachable(self) -> list[list[str]]:
+        """Whom an automatic panel may be made of, by tier: the first tier that has anybody fit is used alone."""
         ...
 
     def cost_nanodollars(self, name: str, usage: Usage) -> int | None:

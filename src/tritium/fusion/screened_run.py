@@ -13,7 +13,7 @@ import msgspec
 from tritium.fusion.run import Run
 from tritium.model import Generation, Recorder
 
-_WORDS = frozenset(("answer", "analysis", "text", "error", "reason", "votes", "warnings"))
+_WORDS = frozenset(("answer", "analysis", "text", "error", "reason", "votes", "warnings", "provenance", "dissent"))
 """Keys of a run's document under which is what models said; the caller's own words are under `request`."""
 
 Marked = Callable[[Any], Any]
@@ -37,6 +37,12 @@ class ScreenedRuns:
 def screened_run(run: Run, marked: Marked) -> Run:
     """The run as it may be told."""
     return msgspec.json.decode(_screened(msgspec.json.encode(run), marked), type=Run)
+
+
+def so_far(run: Run, screen: object | None) -> bytes:
+    """A run under way, as it may be told: where answers are screened without a word, as any may yet be half of one."""
+    document = msgspec.json.encode(run)
+    return _screened(document, lambda _: None) if screen is not None and run.outcome == "running" else document
 
 
 def _screened(document: bytes, marked: Marked) -> bytes:

@@ -22,7 +22,7 @@ from tritium.ledger import reservations
 from tritium.ledger.allowances import GiveBack, Moves
 from tritium.ledger.generations import Generations
 from tritium.ledger.reservations import Release, Reservation
-from tritium.ledger.runs import Runs, StoredRun
+from tritium.ledger.runs import BegunRun, Runs, StoredRun
 from tritium.model import Generation
 from tritium.storage.database import Database
 
@@ -31,7 +31,7 @@ _LONGEST_RETRY_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
-_Row = Generation | StoredRun | Reservation | Release | GiveBack
+_Row = Generation | StoredRun | BegunRun | Reservation | Release | GiveBack
 
 
 class LedgerHealth(Struct, frozen=True):
@@ -103,6 +103,9 @@ class LedgerWriter:
         self._fault: str | None = None
         self._fault_since: float | None = None
 
+        self.owner: Callable[[], str] = str
+        """The name of the process, for runs that begin; asked by the thread."""
+
         self._thread = threading.Thread(target=self._work, name="tritium-ledger", daemon=True)
         self._thread.start()
 
@@ -123,6 +126,14 @@ class LedgerWriter:
             StorageError: the writer is closed.
         """
         self._take(StoredRun(run_id, created_at, model, document))
+
+    def run_begun(self, run_id: str, created_at: float, model: str, document: bytes) -> None:
+        """Note that a fusion's run begins; the run of that id ends it. One that ends at once is written once.
+
+        Raises:
+            StorageError: the writer is closed.
+        """
+        self._take(BegunRun(StoredRun(run_id, created_at, model, document)))
 
     def reserve(self, reservation: Reservation) -> None:
         """Note that money is set aside for a call that begins; the generation of that id settles it.
@@ -287,13 +298,18 @@ class LedgerWriter:
     def _settle(self, row: Generation, rows: list[_Row]) -> None:
         """Its reservation goes in the same transaction, so that at no moment both count, or neither does."""
         fresh = self._fresh.pop(row.id, None)
+        reservation = fresh or self._open.pop(row.id, None)
+        if reservation is None:
+            return
+        cost = row.cost_nanodollars
+        if cost is None and not reservation.nanodollars:
+            cost = 0  # nothing was set aside: whatever it cost, there is nothing to go on counting
         if fresh is not None:
-            if row.cost_nanodollars is not None and not fresh.purses:
+            if cost is not None and not fresh.purses:
                 return  # come and gone: nobody needs to read of it
             rows.append(fresh)
-        reservation = fresh or self._open.pop(row.id, None)
-        if reservation is not None and row.cost_nanodollars is not None:
-            rows.append(Release(reservation, row.cost_nanodollars))
+        if cost is not None:
+            rows.append(Release(reservation, cost))
 
     def _due(self, *, everything: bool) -> list[Reservation]:
         """The reservations that have waited for as long as any row may."""
@@ -326,6 +342,9 @@ class LedgerWriter:
         for row in rows:
             if isinstance(row, GiveBack):
                 moves.give_back(row)
+        ended = [row for row in rows if isinstance(row, StoredRun)]
+        begun = _under_way(rows, ended)
+        owner = self.owner() if begun else ""
         with self._database.writing() as connection:
             reservations.keep(
                 connection,
@@ -334,7 +353,8 @@ class LedgerWriter:
                 moves,
             )
             Generations.insert(connection, [row for row in rows if isinstance(row, Generation)])
-            Runs.insert(connection, [row for row in rows if isinstance(row, StoredRun)])
+            Runs.insert_begun(connection, begun, owner)
+            Runs.insert(connection, ended)
             moves.carry_out(connection)
 
     def _part(self, rows: list[_Row], error: Exception) -> None:
@@ -361,6 +381,11 @@ class LedgerWriter:
         self._fault = fault
         self._fault_since = self._fault_since or time.time()
         _log.error("The ledger can't be written; its rows are kept and tried again. %s", fault)
+
+
+def _under_way(rows: list[_Row], ended: list[StoredRun]) -> list[BegunRun]:
+    ids = {run.id for run in ended}
+    return [row for row in rows if isinstance(row, BegunRun) and row.id not in ids]
 
 
 def _name(row: _Row) -> object:

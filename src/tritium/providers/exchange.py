@@ -67,6 +67,10 @@ class Exchange:
 
     # What the reader calls.
 
+    @property
+    def over(self) -> bool:
+        return self.complete and self.failure is None and not self._parts
+
     def header(self, name: bytes) -> bytes | None:
         name = name.lower()
         if self._inflater is not None and name in (b"content-encoding", b"content-length"):

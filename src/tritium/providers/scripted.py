@@ -5,6 +5,7 @@
     scripted/error=429                       refuses to open with that status
     scripted/words=40;die=10                 breaks off after 10 tokens
     scripted/stall                           never says anything;  stall=5: falls silent after 5 tokens
+    scripted/call=book({"seat":1});say=Done  calls a function; once that has answered, says "Done"
 
 A name is a `;`-separated list of behaviours; the table in `Script` has them all. A token is a word with the space
 before it. What a script bills is exact: every token of the prompt when the answer opens, every token as it is said.
@@ -28,6 +29,8 @@ from tritium.chat import ChatRequest, Choice, Chunk, Delta, FunctionCall, ToolCa
 from tritium.errors import InvalidRequest, UpstreamUnavailable, suggestion
 from tritium.ledger.prices import Prices
 from tritium.model import Call
+from tritium.providers.scripted_calls import call_chunks, calls_now
+from tritium.providers.scripted_obey import obeyed
 from tritium.providers.wire import error_for_status
 
 PROVIDER = "scripted"
@@ -73,11 +76,17 @@ class Script(Struct, frozen=True):
     garbage: bool = False
     """Answers in something that is not what was asked for: no JSON, no sense."""
     obey: bool = False
-    """Obeys the last order it reads outside fences: what a gullible judge does."""
+    """Obeys whatever it reads outside fences: what a gullible judge does; see `scripted_obey.py`."""
+    context: int | None = None
+    """Refuses prompts of more tokens, four characters each; who plans knows it."""
+    pad: int = 0
+    """Ends its text with so many characters more, in one piece."""
     judge: int | None = None
     """Answers as a judge with a valid analysis that selects this candidate; 0 says merge."""
     tool: str | None = None
     """Calls this function, with the request's text as argument."""
+    call: str | None = None
+    """Calls what is written here, where tools are offered; see `scripted_calls.py`."""
     price: str = "1:2"
     """US dollars per million tokens, `input:output`, or `unknown`."""
     silent_usage: bool = False
@@ -91,8 +100,8 @@ def parse_script(name: str) -> Script:
         InvalidRequest: no such behaviour, or a value that can't be read.
     """
     given: dict[str, Any] = {}
-    types = {"say": str, "tool": str, "price": str, "delay": float, "jitter": float, "rate": float}
-    types |= dict.fromkeys(("words", "error", "die", "stall", "judge"), int)
+    types = {"say": str, "tool": str, "call": str, "price": str, "delay": float, "jitter": float, "rate": float}
+    types |= dict.fromkeys(("words", "error", "die", "stall", "judge", "context", "pad"), int)
     flags = ("echo", "empty", "refuse", "inject", "garbage", "obey", "silent_usage")
     for part in filter(None, name.split(";")):
         key, equals, value = part.partition("=")
@@ -151,8 +160,16 @@ class ScriptedSource:
         if script.error:
             await _wait(script, request)
             raise error_for_status(PROVIDER, script.error, f"scripted error {script.error}")
+        if script.context is not None:
+            _refuse_long(script.context, request)
         async with aclosing(_play(script, request)) as chunks:
             yield chunks
+
+
+def _refuse_long(context: int, request: ChatRequest) -> None:
+    tokens = sum(len(message.text()) for message in request.body.messages) // 4 + (request.output_limit or 0)
+    if tokens > context:
+        raise error_for_status(PROVIDER, 400, f"the context of {context} tokens has no room for {tokens}")
 
 
 async def _wait(script: Script, request: ChatRequest) -> None:
@@ -173,6 +190,14 @@ async def _play(script: Script, request: ChatRequest) -> AsyncGenerator[Chunk, N
         await asyncio.Event().wait()
     if script.tool:
         yield _tool_chunk(script.tool, request, _usage(script, asked, 4))
+        return
+    calls = calls_now(script.call, request) if script.call else []
+    if calls:
+        for chunk in call_chunks(calls):
+            said += 1
+            yield chunk
+            await asyncio.sleep(1 / script.rate if script.rate else 0)
+        yield text_chunk("", "tool_calls", _usage(script, asked, said))
         return
     limit = request.output_limit
     for token in _TOKEN.findall(_text(script, request)):
@@ -196,8 +221,10 @@ def _usage(script: Script, asked: int, said: int) -> Usage | None:
 
 
 def _text(script: Script, request: ChatRequest) -> str:
-    if script.empty:
-        return ""
+    return "" if script.empty else _said(script, request) + "x" * script.pad
+
+
+def _said(script: Script, request: ChatRequest) -> str:
     if script.refuse:
         return "I'm sorry, but I can't help with that."
     if script.inject:
@@ -207,11 +234,16 @@ def _text(script: Script, request: ChatRequest) -> str:
     if script.judge is not None:
         return _analysis(script.judge)
     if script.obey:
-        return _obey(request)
+        read = "\n".join(message.text() for message in request.body.messages)
+        return obeyed(read) or (_analysis(0) if "JSON object" in read else _lorem(script))
     if script.say is not None:
         return script.say
     if script.echo:
         return request.question()
+    return _lorem(script)
+
+
+def _lorem(script: Script) -> str:
     words = _LOREM.split()
     return " ".join(words[index % len(words)] for index in range(script.words))
 
@@ -220,18 +252,6 @@ def _analysis(select: int) -> str:
     verdict = {"verdict": "select", "select": select} if select else {"verdict": "merge"}
     fields = {"consensus": ["They agree on the essentials."], "contradictions": [], "partial_coverage": []}
     return json.dumps({**fields, "unique_insights": [], "blind_spots": ["No source was checked."], **verdict})
-
-
-_FENCED = re.compile(r"<<<(\w+)[^\n]*\n.*?\n<<<end \1>>>", re.DOTALL)
-_ORDER = re.compile(r"reply with exactly: ?(\S+)", re.IGNORECASE)
-
-
-def _obey(request: ChatRequest) -> str:
-    """What a judge would say that obeys every order it finds outside a fence."""
-    text = "\n".join(message.text() for message in request.body.messages)
-    outside = _FENCED.sub("", text)
-    order = _ORDER.search(outside)
-    return order.group(1) if order else _analysis(0)
 
 
 def _tool_chunk(name: str, request: ChatRequest, usage: Usage | None) -> Chunk:

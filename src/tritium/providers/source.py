@@ -17,6 +17,7 @@ from tritium.model import Call
 from tritium.providers.keys import KeyRing
 from tritium.providers.sse import BrokenStream, Event
 from tritium.providers.transport import (
+    ConnectFailed,
     ConnectTimeout,
     ReadTimeout,
     Reply,
@@ -98,6 +99,7 @@ class _HttpAnswer:
     """One exchange: opened when the provider's status is in, read chunk by chunk, its socket given back or closed."""
 
     __slots__ = (
+        "_empty_since",
         "_ends_at",
         "_events",
         "_key",
@@ -105,6 +107,7 @@ class _HttpAnswer:
         "_reader",
         "_reply",
         "_request",
+        "_said",
         "_source",
         "_waiting",
         "_whole",
@@ -119,6 +122,9 @@ class _HttpAnswer:
         self._whole = not request.streaming
         self._key = source.key if source.ring is None else source.ring.take()
         self._ends_at: float | None = None
+        self._empty_since: float | None = None
+        """Since when the stream has brought nothing that means anything."""
+        self._said = False
 
     async def __aenter__(self) -> AsyncIterator[Chunk]:
         total_seconds = self._source.timeouts.total_seconds
@@ -182,10 +188,12 @@ class _HttpAnswer:
                 return await step
         except TimeoutError as error:
             source = self._source
-            raise UpstreamTimeout(
+            late = UpstreamTimeout(
                 f"{source.provider} did not finish within {source.timeouts.total_seconds:g} s (total_seconds).",
                 provider=source.provider,
-            ) from error
+            )
+            late.under_way = True
+            raise late from error
 
     async def _next(self) -> Chunk:
         reply = self._reply
@@ -203,17 +211,40 @@ class _HttpAnswer:
                 event = self._waiting.popleft()
                 chunk = self._reader.event(event.data, event.event)
                 if chunk is not None:
+                    self._said = True
+                    self._empty_since = None
                     return chunk
             if self._reader.over:
-                await _let_end(reply)
+                if not reply.over:
+                    await _let_end(reply)
                 raise StopAsyncIteration
             part = await reply.read()
             self._waiting.extend(self._events.feed(part) if part else self._events.flush())
-            if not part and not self._waiting:
-                if self._reader.done:
-                    raise StopAsyncIteration
-                name = self._source.provider
-                raise UpstreamUnavailable(f"{name} ended the stream before the answer was whole.", provider=name)
+            if not self._waiting:
+                if not part:
+                    raise self._ended()
+                self._check_silence()
+
+    def _ended(self) -> Exception:
+        if self._reader.done:
+            return StopAsyncIteration()
+        name = self._source.provider
+        return UpstreamUnavailable(f"{name} ended the stream before the answer was whole.", provider=name)
+
+    def _check_silence(self) -> None:
+        """Comments keep a connection alive and say nothing: they don't count as a first token, or as the next one."""
+        now = asyncio.get_running_loop().time()
+        if self._empty_since is None:
+            self._empty_since = now
+            return
+        timeouts, name = self._source.timeouts, self._source.provider
+        patience, what = timeouts.between_bytes_seconds, "between_bytes_seconds"
+        if not self._said:
+            patience, what = timeouts.first_byte_seconds, "first_byte_seconds"
+        if now - self._empty_since > patience:
+            late = UpstreamTimeout(f"{name} sent nothing but comments for {patience:g} s ({what}).", provider=name)
+            late.under_way = True
+            raise late
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -245,4 +276,6 @@ def _seconds(value: bytes | None) -> float | None:
 def unreachable(provider: str, error: TransportError) -> UpstreamError:
     """No answer at all, or not the whole of it."""
     kind = UpstreamTimeout if isinstance(error, ConnectTimeout | ReadTimeout) else UpstreamUnavailable
-    return kind(f"{provider}: {error}", provider=provider)
+    told = kind(f"{provider}: {error}", provider=provider)
+    told.under_way = not isinstance(error, ConnectFailed | ConnectTimeout)
+    return told

@@ -41,6 +41,11 @@ class Reply(Protocol):
 
     status: int
 
+    @property
+    def over(self) -> bool:
+        """Whether all of it has come and been read, so that its connection is free again."""
+        ...
+
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, its name in any case; None if it was not sent."""
         ...

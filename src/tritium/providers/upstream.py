@@ -181,7 +181,7 @@ class _Settled:
     def _settle(self, error: BaseException | None) -> None:
         now = time.perf_counter()
         outcome = self._outcome(error)
-        refused = outcome == "failed" and not self._opened and isinstance(error, TritiumError)
+        refused = not self._opened and isinstance(error, TritiumError) and not getattr(error, "under_way", False)
         usage = self._usage or (Usage() if refused else self._estimate())
         upstream, call = self._upstream, self._call
         row = Generation(

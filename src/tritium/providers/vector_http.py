@@ -118,7 +118,9 @@ class HttpVectors:
 
     def _nonsense(self, why: str) -> UpstreamUnavailable:
         name = self._source.provider
-        return UpstreamUnavailable(f"{name} answered something that isn't what was asked for: {why}.", provider=name)
+        error = UpstreamUnavailable(f"{name} answered something that isn't what was asked for: {why}.", provider=name)
+        error.under_way = True  # it has answered, and may bill for that
+        return error
 
 
 def _billed(answer: _RankingAnswer) -> tuple[Usage | None, int | None]:

@@ -111,7 +111,7 @@ class VectorModel:
 
 def _cost(cost: int | None, failure: BaseException | None) -> int | None:
     """A call its provider refused is known to cost nothing; of one that was cut short nobody knows."""
-    if isinstance(failure, TritiumError):
+    if isinstance(failure, TritiumError) and not getattr(failure, "under_way", False):
         return 0
     return None if failure is not None else cost
 

@@ -136,13 +136,14 @@ class Health:
 
     def latency_seconds(self, percentile: int) -> float | None:
         """That share of its answers began at least so soon; None if nobody has asked it lately."""
-        return _at([_first_ms(row) / 1e3 for row in self._recent()], percentile)
+        return _at([_first_ms(row) / 1e3 for row in self.recent()], percentile)
 
     def tokens_per_second(self, percentile: int) -> float | None:
         """That share of its answers came at least so fast; None if nobody has asked it lately."""
-        return _at([_speed(row) for row in self._recent()], 100 - percentile)
+        return _at([_speed(row) for row in self.recent()], 100 - percentile)
 
-    def _recent(self) -> list[Generation]:
+    def recent(self) -> list[Generation]:
+        """What went well lately, the oldest first."""
         since = self._clock() - STATISTICS_SECONDS
         return [row for at, row in self._samples if at >= since]
 

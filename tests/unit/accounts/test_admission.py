@@ -58,17 +58,15 @@ async def test_what_is_set_aside_is_in_the_ledger_while_the_call_lasts_and_gone_
     assert 0 < (await here.use(use.key.hash)).counted < during
 
 
-async def test_a_key_without_a_limit_costs_no_reservation(accounts, database, gateway_of, tmp_path):
+async def test_a_call_of_a_key_without_a_limit_is_noted_only_while_it_lasts(accounts, database, gateway_of):
     here = accounts()
     use, _ = await here.create("team")
 
     exchange = gateway_of(here).chat(asking(), caller=use.key.hash)
-    assert exchange.call.permit is None
     async with exchange as chunks:
         await collect(chunks)
     await here.writer.aflush()
     assert reservations(database) == []
-    assert not (tmp_path / "running").exists()
 
 
 async def test_a_call_left_behind_by_a_dead_process_is_lost_once_and_counts_what_was_set_aside(

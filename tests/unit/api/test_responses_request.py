@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tritium.api.responses.fusion_item import analysis_object
 from tritium.api.responses.request import Asked, read_request
 from tritium.errors import InvalidRequest
+from tritium.fusion.doors import read_doors
 
 
 def read(**body) -> Asked:
@@ -33,6 +34,7 @@ USER = {"role": "user", "content": "Hi"}
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "1"}
 CHAT_CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+FUSION = {"type": "openrouter:fusion", "parameters": {}}
 F = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 G = {"type": "function", "name": "g", "description": "G", "parameters": None, "strict": True}
 
@@ -253,19 +255,32 @@ def test_openrouters_own_example_of_the_fusion_tool_is_read():
 
     asked = read(tools=[{"type": "openrouter:fusion", "parameters": parameters}, F])
 
-    assert asked.fusion is not None
-    assert asked.fusion.options("c/outer") == {
+    doors = read_doors(asked.chat)
+    assert doors is not None
+    assert doors.options == {
         "panel": [{"model": model, "temperature": 0.7, "max_tokens": 8000} for model in ("a/one", "b/two")],
         "judge": "c/judge",
-        "synthesizer": "c/outer",
         "max_tokens": 8000,
     }
+    assert [tool["type"] for tool in asked.chat.body.tools] == ["function", "openrouter:fusion"]
 
 
 def test_the_lowest_cost_limit_counts():
     rules = [{"type": "max_cost", "max_cost_in_dollars": cost} for cost in (0.5, 0.2)]
 
-    assert read(stop_server_tools_when=[*rules, {"type": "step_count_is", "step_count": 3}]).max_cost_usd == 0.2
+    stop = [*rules, {"type": "step_count_is", "step_count": 3}]
+
+    asked = read(stop_server_tools_when=stop, tools=[FUSION], fusion={"quorum": 2})
+
+    assert asked.chat.body.fusion == {"max_cost_usd": 0.2, "quorum": 2}
+    assert read(stop_server_tools_when=stop).chat.body.fusion is None
+
+
+def test_where_no_tool_may_be_called_the_fusion_is_not_offered():
+    choice = {"type": "openrouter:fusion"}
+
+    assert read(tools=[FUSION], tool_choice=choice, max_tool_calls=0).chat.body.tools is None
+    assert read(tools=[FUSION], tool_choice=choice, max_tool_calls=1).chat.body.tools == [FUSION]
 
 
 # ---------------------------------------------------------------- refusals

@@ -29,7 +29,7 @@ def built(
     found: dict[str, list[str]] | None = None,
     **environment: str,
 ) -> Catalog:
-    return build_catalog(parse_config(config or {}), environment, rows or {}, found or {}, HttpTransport(), None)
+    return build_catalog(parse_config(config or {}), environment, rows or {}, found or {}, HttpTransport())
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,25 @@ def test_the_fusions_have_their_names_and_openrouters():
     names = built()
 
     assert isinstance(names.resolve("tritium/fusion"), Fusion)
-    assert names.resolve("openrouter/fusion") is names.resolve("openrouter/fusion-flash")
+    assert names.resolve("openrouter/fusion") is names.resolve("tritium/fusion")
     assert names.resolve("tritium/fusion-self").options.strategy == "self"  # type: ignore[union-attr]
+    assert names.resolve("tritium/fusion-economy").options.strategy == "cascade"  # type: ignore[union-attr]
+    assert names.resolve("tritium/fusion-quality").options.strategy == "synthesize"  # type: ignore[union-attr]
+
+
+def test_the_fast_fusion_is_the_users_own_in_a_hurry():
+    panel = ["scripted/words=2", "scripted/words=3"]
+    own = {"kind": "fusion", "panel": panel, "deadline_seconds": 10}
+    flash = built({"models": {"tritium/fusion": own}}).resolve("openrouter/fusion-flash").options  # type: ignore[union-attr]
+
+    assert (flash.panel, flash.deadline_seconds, flash.grace_seconds) == (panel, 10, 0.25)
+
+
+def test_a_default_of_every_fusion_does_not_unmake_the_named_ones():
+    names = built({"fusion": {"strategy": "vote"}})
+
+    assert names.resolve("tritium/fusion-economy").options.strategy == "cascade"  # type: ignore[union-attr]
+    assert names.resolve("tritium/fusion").options.strategy == "vote"  # type: ignore[union-attr]
 
 
 def test_defaults_of_every_fusion_yield_to_a_fusions_own():

@@ -25,7 +25,7 @@ def catalog() -> Callable[..., Catalog]:
 
     def make(config: dict[str, Any] | None = None, found: Any = None, **environment: str) -> Catalog:
         parsed = parse_config(config or {})
-        return build_catalog(parsed, environment, vendors(parsed, environment), found or {}, HttpTransport(), None)
+        return build_catalog(parsed, environment, vendors(parsed, environment), found or {}, HttpTransport())
 
     return make
 
@@ -202,6 +202,13 @@ def test_a_colon_that_is_the_servers_own_stays(catalog):
 
 
 # ---------------------------------------------------------------- facts
+
+
+def test_a_variant_of_a_model_that_a_server_of_the_users_lists_is_one(catalog):
+    names = catalog({"providers": {"mine": {"base_url": "http://127.0.0.1:9/v1", "models": ["m1"]}}})
+
+    assert serving(names, "mine/m1:floor") == [("mine", "m1")]
+    assert serving(names, "mine/other:floor") == [("mine", "other:floor")]
 
 
 def test_what_the_configuration_says_of_a_provider_is_known_of_its_endpoints(catalog):

@@ -144,6 +144,31 @@ def test_a_run_is_shown_whole_by_the_start_of_its_id(tritium, asked):
     assert json.loads(tritium("runs", "show", "--json").out) == asked
 
 
+def test_runs_are_listed_by_what_they_are(tritium, asked):
+    for words in (["--outcome", "ok"], ["--strategy", "synthesize"], ["--model", "tritium/fusion"]):
+        assert asked["id"] in tritium("runs", "list", *words).out
+    for words in (["--outcome", "lost"], ["--replay-of", asked["id"]], ["--shadow-of", asked["id"]]):
+        assert tritium("runs", "list", *words).out == ""
+
+
+def test_a_run_is_decided_anew_and_says_of_which_it_is_a_replay(tritium, asked):
+    result = tritium("runs", "replay", asked["id"][:-3], "-s", "consensus")
+    assert result.code == 0
+    assert result.out.startswith("Paris")
+    run = json.loads(tritium("runs", "show", "--json").out)
+    assert (run["replay_of"], run["decision"]["strategy"], run["receipt"]["cost_usd"]) == (asked["id"], "consensus", 0)
+    assert f"replay of {asked['id']}" in tritium("runs", "show").out
+    again = json.loads(tritium("runs", "replay", asked["id"], "--judge", "scripted/judge=1", "--json").out)
+    assert again["decision"]["how"] == "judge_select"
+    assert tritium("runs", "replay", "gen-1").code == 2
+
+
+def test_watching_where_nobody_serves_says_so(tritium):
+    result = tritium("runs", "watch", "gen-1", "--url", "http://127.0.0.1:1")
+    assert result.code == 1
+    assert "Is `tritium serve` running?" in result.err
+
+
 def test_runs_that_are_not_there_are_said_not_to_be(tritium):
     assert tritium("runs").code == 0
     assert tritium("runs", "show").code == 2

@@ -11,8 +11,8 @@ from tritium.chat import ChatRequest, Usage
 from tritium.errors import BudgetExceeded
 from tritium.fusion.budget import OUTPUT_TOKENS, Budget, prompt_tokens
 from tritium.fusion.options import Seat
-from tritium.fusion.plan import PlannedSeat
 from tritium.fusion.run import Decision, PlanReport, Run, SeatReport
+from tritium.fusion.seating import PlannedSeat
 from tritium.ledger.prices import Prices
 
 REQUEST = ChatRequest.build("m", [{"role": "user", "content": "x" * 246}])

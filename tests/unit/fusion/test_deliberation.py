@@ -290,7 +290,7 @@ async def test_a_single_models_answer_is_passed_on_as_it_comes(bench):
     models = bench(one="tool=look_up", two="words=3")
     fields = {"tools": [{"type": "function", "function": {"name": "look_up"}}], "temperature": 0.3}
 
-    run = await models.run(fields, panel=["one", "two"], quorum=2)
+    run = await models.run(fields, panel=["one", "two"], quorum=2, tools="passthrough")
 
     assert models.completion.tool_calls[0].function.name == "look_up"
     assert models.completion.finish_reason == run["finish_reason"] == "tool_calls"

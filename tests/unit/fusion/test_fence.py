@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tritium.fusion.fence import Fence, visible
+from tritium.fusion.fence import Fence, quoted, visible
 
 
 def lines_of(text: str, fence: Fence) -> list[str]:
@@ -94,3 +94,10 @@ def test_what_shows_nothing_is_taken_out(what, character):
 def test_what_shows_is_left_alone(text):
     fillers = "\u115f\u1160\u3164\uffa0"  # letters to Unicode, and blank
     assert visible(text) == text or any(filler in text for filler in fillers)
+
+
+@given(st.lists(st.sampled_from(["<", "<<<", ">>>", "\n", "\r\n", "\x0b", " ", "a", "end abcdefgh", "[INST]", "<s>"])))
+def test_a_text_of_plain_letters_is_quoted_as_if_it_had_others_as_well(pieces):
+    text = "".join(pieces)
+
+    assert quoted(f"\u00e9. {text}") == "\u00e9" + quoted(f"e. {text}")[1:]

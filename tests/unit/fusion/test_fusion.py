@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from typing import Any
 
@@ -27,6 +28,41 @@ async def until(true: Any) -> None:
     async with asyncio.timeout(5):
         while not true():  # noqa: ASYNC110 - what is waited for signals nobody
             await asyncio.sleep(0.001)
+
+
+async def test_who_waits_for_the_end_is_told_what_a_seat_said_and_not_its_pieces(catalog_of, call):
+    answer = catalog_of(both=fusion(*PANEL)).resolve("both").answer(asking(), call)
+
+    chunks = await answer.whole()
+    try:
+        heard = [chunk async for chunk in chunks]
+    finally:
+        await answer.__aexit__(None, None, None)
+
+    kinds = [chunk.event["type"] for chunk in heard if chunk.event is not None]
+    assert "seat.delta" not in kinds
+    assert kinds.count("seat.ended") == len(PANEL)
+
+
+async def test_a_run_that_has_ended_leaves_nothing_for_the_collector_of_cycles(catalog_of, call):
+    model = catalog_of(both=fusion(*PANEL)).resolve("both")
+    await ended(model.answer(asking(), call))
+
+    gc.collect()
+    gc.disable()
+    try:
+        await ended(model.answer(asking(), call))
+        found = gc.collect()
+    finally:
+        gc.enable()
+
+    assert found == 0
+
+
+async def ended(answer: Any) -> None:
+    async with answer as chunks:
+        async for _ in chunks:
+            pass
 
 
 async def test_an_answer_ends_with_its_run_and_its_usage(catalog_of, call, kept):

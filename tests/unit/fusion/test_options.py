@@ -9,6 +9,7 @@ import pytest
 from tritium.chat import ChatRequest
 from tritium.errors import ConfigError, InvalidRequest
 from tritium.fusion.options import FusionOptions, Seat, configured, requested
+from tritium.fusion.presets import PRESETS
 
 
 def asked(base: FusionOptions | None = None, **fields: Any) -> FusionOptions:
@@ -49,7 +50,8 @@ def test_the_requests_own_field_comes_over_the_plugin_and_the_plugin_over_the_fi
 
 
 @pytest.mark.parametrize(
-    ("plugin", "enabled"), [({"enabled": False}, False), ({"enabled": True}, True), ({}, True), ({"preset": "x"}, True)]
+    ("plugin", "enabled"),
+    [({"enabled": False}, False), ({"enabled": True}, True), ({}, True), ({"preset": "code"}, True)],
 )
 def test_the_plugin_can_switch_the_fusion_off(plugin, enabled):
     assert asked(plugins=[{"id": "fusion", **plugin}]).enabled is enabled
@@ -69,9 +71,12 @@ def test_the_plugin_can_switch_the_fusion_off(plugin, enabled):
         ({"fusion": {"deadline_seconds": 0}}, "fusion", "fusion.deadline_seconds: expected `float` > 0.0."),
         ({"fusion": {"max_cost_usd": -1}}, "fusion", "fusion.max_cost_usd: expected `float` >= 0.0."),
         ({"fusion": {"events": "yes"}}, "fusion", "fusion.events: expected `bool`, got `str`."),
-        ({"plugins": [{"id": "fusion", "models": []}]}, "plugins", "The fusion plugin has no key 'models'; it has"),
-        ({"plugins": [{"id": "fusion", "analysis_models": "a"}]}, "fusion", "fusion.panel: expected `array | null`"),
-        ({"plugins": [{"id": "fusion", "model": 3}]}, "fusion", "expected `str | null`, got `int`."),
+        ({"plugins": [{"id": "fusion", "models": []}]}, "plugins[0]", "plugins[0] has no key 'models'. Did you mean"),
+        ({"plugins": [{"id": "fusion", "analysis_models": "a"}]}, "plugins[0]", ".analysis_models: expected `array"),
+        ({"plugins": [{"id": "fusion", "analysis_models": ["a"] * 9}]}, "plugins[0]", "of length <= 8"),
+        ({"plugins": [{"id": "fusion", "max_tool_calls": 17}]}, "plugins[0]", "max_tool_calls: expected `int` <= 16"),
+        ({"plugins": [{"id": "fusion", "mode": "maybe"}]}, "plugins[0]", "plugins[0].mode: invalid enum value 'maybe'"),
+        ({"plugins": [{"id": "fusion", "model": 3}]}, "plugins[0]", "expected `str | null`, got `int`."),
     ],
 )
 def test_what_means_nothing_is_refused_by_name(fields, param, message):
@@ -88,3 +93,36 @@ def test_in_the_file_the_same_mistakes_are_mistakes_of_the_file():
 
     assert caught.value.message.startswith('models."mine" has no key')
     assert configured({"panel": ["a", {"model": "b"}]}, where="x", error=ConfigError).panel == ["a", Seat("b")]
+
+
+# ---------------------------------------------------------------- presets
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_made_of_options_there_are(name):
+    assert configured({"preset": name}, where="fusion", error=ConfigError).preset == name
+
+
+def test_what_is_said_beside_a_preset_counts_over_it():
+    options = asked(fusion={"preset": "general-budget", "strategy": "vote"})
+
+    assert (options.preset, options.strategy) == ("general-budget", "vote")
+
+
+def test_a_requests_preset_counts_over_the_models_own_options():
+    assert asked(FusionOptions(strategy="vote", samples=4), fusion={"preset": "code"}).strategy == "rank"
+    assert asked(FusionOptions(samples=4), fusion={"preset": "code"}).samples == 4
+
+
+def test_the_plugins_preset_is_ours_and_its_models_count_over_it():
+    plugin = {"id": "fusion", "preset": "general-budget", "analysis_models": ["a", "b"], "model": "c"}
+    options = asked(plugins=[plugin])
+
+    assert (options.strategy, options.panel, options.judge) == ("cascade", ["a", "b"], "c")
+
+
+def test_a_preset_nobody_knows_is_refused_with_those_there_are():
+    with pytest.raises(InvalidRequest, match=r"no preset 'general-hihg'.*Did you mean 'general-high'"):
+        asked(fusion={"preset": "general-hihg"})
+    with pytest.raises(InvalidRequest, match="the fusion plugin has no preset 'x'"):
+        asked(plugins=[{"id": "fusion", "preset": "x"}])

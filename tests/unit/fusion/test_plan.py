@@ -38,12 +38,12 @@ PANEL = ["weak", "strong", "middling"]
 @pytest.mark.parametrize(
     ("fields", "options", "reason"),
     [
-        ({"tools": TOOLS}, {}, "the caller's tools go to one model: the strongest"),
+        ({"tools": TOOLS}, {"tools": "passthrough"}, "the caller's tools go to one model (tools 'passthrough')"),
         ({"n": 2}, {}, "several choices or log probabilities"),
         ({"logprobs": True}, {}, "several choices or log probabilities"),
         ({}, {"enabled": False}, "one model was asked for"),
         ({}, {"strategy": "single"}, "one model was asked for"),
-        ({"tools": TOOLS}, {"strategy": "synthesize", "quorum": 3}, "the caller's tools"),
+        ({"tools": TOOLS}, {"strategy": "synthesize", "quorum": 3, "tools": "passthrough"}, "the caller's tools"),
     ],
 )
 def test_what_one_model_must_do_is_the_strongest_models(planned, fields, options, reason):
@@ -139,10 +139,10 @@ def test_an_automatic_panel_of_one_is_a_self_fusion_and_a_given_one_is_not(plann
 
 
 def test_an_automatic_panel_says_who_it_is(planned):
-    plan = planned(automatic=["strong", "weak"])
+    plan = planned(automatic=["middling", "other"])
 
-    assert seats(plan) == ["strong", "weak"]
-    assert plan.reasons[0] == "automatic panel of what is reachable: strong, weak"
+    assert seats(plan) == ["middling", "other"]
+    assert plan.reasons[0] == "automatic panel of what is reachable: middling, other"
 
 
 def test_with_nobody_to_ask_it_says_how_to_get_somebody(planned):

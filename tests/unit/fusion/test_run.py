@@ -73,7 +73,9 @@ def test_a_receipt_is_the_sum_of_the_rows(tally, run):
     assert receipt.cost_usd == 1501 / 1e9
     assert receipt.tokens == Tokens(11, 22, estimated=True)
     assert (receipt.best_single_model, receipt.best_single_cost_usd) == ("acme/m", 1.5e-6)
-    assert receipt.calls[1] == CallReport("judge", "acme/m", "failed", Tokens(1, 2, estimated=True), 1e-9, 9.0)
+    assert (receipt.best_single_estimated, receipt.over_best_single_usd) == (False, 1e-9)
+    tokens = Tokens(1, 2, estimated=True)
+    assert receipt.calls[1] == CallReport("judge", "acme/m", "failed", tokens, 1e-9, 9.0, "acme", 5.0)
     assert receipt.latency_ms >= 0
 
 

@@ -76,6 +76,25 @@ def test_harm_is_to_be_empty_to_refuse_or_to_run_on(text, answers, finished, rea
 
 
 @pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Write an essay on the sea.", True),
+        ("Explain in detail, please.", True),
+        ("At least 2,000 words on the sea.", True),
+        ("A 500-word text", True),
+        ("Give a comprehensive overview.", True),
+        ("Write about the sea in two sentences.", False),
+        ("What is the sea?", False),
+        ("How long is the Nile?", False),
+    ],
+)
+def test_an_answer_may_be_long_where_length_was_asked_for(question, asked):
+    found = harm("x" * 2000, seats("one", "two"), finished=True, question=question)
+
+    assert (found is None) is asked
+
+
+@pytest.mark.parametrize(
     "text",
     [
         SORRY,

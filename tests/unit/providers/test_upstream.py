@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tritium.chat import ChatRequest, Choice, Chunk, Delta, FunctionCall, ToolCall, Usage, collect, text_chunk
-from tritium.errors import UpstreamRejected, UpstreamTimeout, UpstreamUnavailable
+from tritium.errors import UpstreamError, UpstreamRejected, UpstreamTimeout, UpstreamUnavailable
 from tritium.ledger.prices import Prices
 from tritium.model import Call
 from tritium.providers.upstream import Upstream
@@ -100,7 +100,21 @@ async def test_a_refused_call_costs_nothing_whatever_the_price(kept, call):
     assert (row.error, row.first_token_ms) == ("acme answered 400: no", None)
 
 
-@pytest.mark.parametrize("error", [UpstreamTimeout("late", provider="acme"), TimeoutError()])
+def under_way(error: UpstreamError) -> UpstreamError:
+    error.under_way = True
+    return error
+
+
+@pytest.mark.parametrize("error", [UpstreamTimeout("no connection in time", provider="acme")])
+async def test_a_call_that_never_went_out_costs_nothing(kept, call, error):
+    with pytest.raises(UpstreamTimeout):
+        await upstream(hello, refuses(error)).answer(REQUEST, call).__aenter__()
+
+    (row,) = kept.rows
+    assert (row.outcome, row.usage, row.cost_nanodollars) == ("timeout", Usage(), 0)
+
+
+@pytest.mark.parametrize("error", [under_way(UpstreamTimeout("late", provider="acme")), TimeoutError()])
 async def test_a_call_that_timed_out_while_opening_may_have_been_worked_on(kept, call, error):
     with pytest.raises(type(error)):
         await upstream(hello, refuses(error)).answer(REQUEST, call).__aenter__()

@@ -283,6 +283,8 @@ def _records() -> Fields:
         "cost_usd": DOLLARS,
         "latency_ms": milliseconds,
         "answer_preview": TEXT,
+        "replay_of": maybe(TEXT),
+        "shadow_of": maybe(TEXT),
     }
     activity = {
         "date": {"type": "string", "format": "date"},
@@ -293,8 +295,12 @@ def _records() -> Fields:
     }
     return {
         "Generation": data(has(generation)),
+        "Quote": data(
+            has({"object": just("fusion.quote"), "model": TEXT, "strategy": TEXT, "calls": many(OBJECT)}),
+        ),
         "Runs": data(many(is_just(run))),
         "Run": data(has({"id": TEXT})),
+        "RunEvent": has({"type": TEXT, "run": TEXT}),
         "Credits": data(is_just({"total_credits": DOLLARS, "total_usage": DOLLARS})),
         "Activity": data(many(is_just(activity, optional={"workspace_id": TEXT}))),
     }

@@ -40,6 +40,7 @@ _MEANINGS = {
     402: "It would cost more than the caller may spend.",
     403: "The caller may not do this.",
     404: "There is no such thing, or nobody may serve it under the request's conditions.",
+    409: "It can't be done with the thing as it is at present.",
     413: "The body is larger than the server takes.",
     429: "Too much at once, here or at the provider; `Retry-After` says when to come back.",
     500: "Something went wrong in the gateway.",
@@ -130,7 +131,9 @@ def _event(name: str) -> dict[str, Any]:
 
 
 def _responses(operation: Operation, dialect: Dialect) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": the(operation.answer)}}
+    content: dict[str, Any] = {}
+    if operation.answer is not None:
+        content["application/json"] = {"schema": the(operation.answer)}
     if operation.event is not None:
         content["text/event-stream"] = {"schema": _event(operation.event)}
     found: dict[str, Any] = {str(operation.status): {"description": operation.summary, "content": content}}

@@ -29,7 +29,8 @@ class Operation:
     """One method of one path. `answer`, `body` and `event` name components of the document."""
 
     summary: str
-    answer: str
+    answer: str | None
+    """None where it only streams."""
     tag: str
     who: Who = "caller"
     status: int = 200

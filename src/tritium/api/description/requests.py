@@ -46,6 +46,10 @@ def request_schemas() -> dict[str, Any]:
     found["MessagesRequest"] = _asked(found.pop("Messages.MessagesBody"), ["messages"])
     found["EmbeddingRequest"] = found.pop("Embedding.EmbeddingBody")
     found["RerankRequest"] = found.pop("Rerank.RerankBody")
+    options = found["Fusion.FusionOptions"]
+    wish = {name: schema for name, schema in options["properties"].items() if name not in ("panel", "bench")}
+    more = {"model": {"type": "string"}, "stream": {"type": ["boolean", "null"]}}
+    found["ReplayRequest"] = {**options, "properties": {**wish, **more}}
     found["KeyRequest"] = found.pop("Key.KeyWish")
     found["NewKeyRequest"] = {**found["KeyRequest"], "required": ["name"]}
     found["CodeRequest"] = found.pop("Code.CodeWish")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tritium.api.description.operation import Operation, Parameter, Schema
 
 TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
 FROM_ZERO: Schema = {"type": ["number", "null"], "minimum": 0}
 """A null in a query is `null`, or nothing after the `=`."""
 _DOLLARS_PER_MILLION = "Dollars per million tokens."
@@ -199,6 +200,15 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             errors=(400, 404),
         )
     },
+    "/fusion/explain": {
+        "POST": Operation(
+            "What a fusion would do with a chat request, and what that would cost; nobody is asked.",
+            "Quote",
+            "records",
+            body="ChatRequest",
+            errors=(400, 402, 403, 404, 413),
+        )
+    },
     "/fusion/runs": {
         "GET": Operation(
             "The newest runs, a line each.",
@@ -207,11 +217,43 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             parameters=(
                 Parameter("limit", _whole(1, 1000), "Lines; 50 if left out."),
                 Parameter("before", TEXT, "The last id of the page before."),
+                Parameter("model", TEXT, "The fusion that answered."),
+                Parameter("strategy", TEXT, "How it answered, as `vote`."),
+                Parameter("outcome", _choice("running", "ok", "failed", "cancelled", "lost"), "How it ended."),
+                Parameter("replay_of", TEXT, "The run that was replayed."),
+                Parameter("shadow_of", TEXT, "The request in whose shadow it ran."),
+                Parameter("since", NUMBER, "Begun then or later; Unix seconds."),
+                Parameter("until", NUMBER, "Begun before; Unix seconds."),
             ),
             errors=(400, 404),
         )
     },
-    "/fusion/runs/{id}": {"GET": Operation("One run, whole.", "Run", "records", errors=(404,))},
+    "/fusion/runs/{id}": {
+        "GET": Operation("One run, whole; one under way as far as it has come.", "Run", "records", errors=(404,))
+    },
+    "/fusion/runs/{id}/events": {
+        "GET": Operation(
+            "A run from its beginning to its end, also while it is under way.",
+            None,
+            "records",
+            parameters=(
+                Parameter("Last-Event-ID", TEXT, "The `id` of the last event seen: what came after it.", "header"),
+            ),
+            event="RunEvent",
+            errors=(404, 409),
+        )
+    },
+    "/fusion/runs/{id}/replay": {
+        "POST": Operation(
+            "Decide otherwise on the answers of a run's members, whom nobody asks again.",
+            "ChatCompletion",
+            "inference",
+            body="ReplayRequest",
+            event="ChatCompletionChunk",
+            errors=(400, 404, 409, 413),
+            asks_a_model=True,
+        )
+    },
     "/keys": {
         "GET": Operation(
             "All keys, the newest first, a hundred to a page.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tritium.api.answering import send_answer
 from tritium.api.exchange import Headers
+from tritium.api.fusion_depth import at_one_level
 from tritium.api.messages.encoder import MessagesEncoder
 from tritium.api.messages.estimate import estimated_tokens
 from tritium.api.messages.request import read_request
@@ -13,6 +14,7 @@ from tritium.api.visit import Visit
 from tritium.catalog.catalog import Catalog
 from tritium.chat import ChatRequest
 from tritium.errors import UnknownModel
+from tritium.fusion.doors import Doored
 from tritium.fusion.fusion import Fusion
 from tritium.gateway import Exchange
 from tritium.providers.betas import FIELD as BETAS
@@ -29,6 +31,7 @@ async def messages(visit: Visit) -> None:
     """
     gateway = visit.services.gateway
     request = in_session(visit, _named(_with_betas(visit, read_request(await visit.body())), gateway.catalog))
+    request = at_one_level(visit, request)
     _refuse_what_a_fusion_lacks(request, gateway.catalog)
     if wants_metadata(visit):
         await answer_with_metadata(
@@ -68,6 +71,7 @@ def _refuse_what_a_fusion_lacks(request: ChatRequest, catalog: Catalog) -> None:
     if all(tool.get("type") == "function" for tool in tools):
         return
     model = catalog.route(catalog.prepared(request))
+    model = model.model if isinstance(model, Doored) else model
     if any(isinstance(each, Fusion) for each in (model.models if isinstance(model, Fallback) else (model,))):
         refuse_anthropics(tools, "a fusion")
 

@@ -89,8 +89,9 @@ class ResponsesEncoder:
         if event["type"] == "plan" and event["plan"].strategy != "single":
             # OpenAI's SDK takes any event with an `error` for the end of the stream.
             error_name = "message" if self._dialect == "openai" else "error"
+            pause = self._output.pause()
             self._fusion = FusionItem(self._output.new_id("st"), event, error_name=error_name)
-            return self._fusion.open(self._output.place(self._fusion.item))
+            return [*pause, *self._fusion.open(self._output.place(self._fusion.item))]
         return self._fusion.hear(event) if self._fusion is not None else []
 
     def _ended(self, account: Account, run: Any) -> tuple[list[Event], dict[str, Any]]:

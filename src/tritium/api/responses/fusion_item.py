@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from tritium.api.responses.items import Event, added, done
 from tritium.errors import AllSeatsFailed, TritiumError
+from tritium.fusion.analysis import analysis_object, failure_reason
 
 _STOPPED = "the panel stopped waiting"
 
@@ -25,7 +24,7 @@ class FusionItem:
         self.closed = False
         self._error_name = error_name
         self._index = 0
-        self._models: list[str] = [seat["model"] for seat in plan["seats"]]
+        self._models: dict[int, str] = {seat["seat"]: seat["model"] for seat in plan["seats"]}
         self._answers: dict[int, str] = {}
         self._failures: dict[int, dict[str, Any]] = {}
 
@@ -35,15 +34,13 @@ class FusionItem:
 
     def hear(self, event: dict[str, Any]) -> list[Event]:
         """What the deliberation's next event tells a client."""
-        kind = event["type"]
         if self.closed:
             return []
-        if kind == "seat.started":
-            return [self._seat_event("panel.added", event)]
-        if kind == "seat.delta":
-            return [self._seat_event("panel.delta", event, delta=event["text"])]
-        if kind == "seat.ended":
-            return [self._seat_ended(event)]
+        kind = event["type"]
+        if kind.startswith("seat."):
+            return self._hear_seat(kind, event)
+        if kind == "panel.failed":
+            return self._failed(event["error"], event["failure_reason"], event["seats"])
         if kind == "panel.ended":
             self._note_failures(event["seats"])
         elif kind == "judge.started":
@@ -55,14 +52,27 @@ class FusionItem:
             return [self._event("completed"), self._close("completed")]
         return []
 
+    def _hear_seat(self, kind: str, event: dict[str, Any]) -> list[Event]:
+        if kind == "seat.started":
+            self._models[event["seat"]] = event["model"]  # it may stand in for another, and be new
+            return [self._seat_event("panel.added", event)]
+        if kind == "seat.delta":
+            return [self._seat_event("panel.delta", event, delta=event["text"])]
+        if kind == "seat.reasoning":
+            return [self._seat_event("panel.reasoning.delta", event, delta=event["text"])]
+        return [self._seat_ended(event)] if kind == "seat.ended" else []
+
     def fail(self, error: TritiumError) -> list[Event]:
         """The run came to nothing."""
+        seats = error.metadata.get("seats") if isinstance(error, AllSeatsFailed) else None
+        return self._failed(error.message, failure_reason(error), seats or [])
+
+    def _failed(self, error: str, reason: str, seats: list[dict[str, Any]]) -> list[Event]:
         if self.closed:
             return []
-        if isinstance(error, AllSeatsFailed):
-            self._note_failures(error.metadata.get("seats") or [])
-        self.item["error"] = error.message
-        self.item["failure_reason"] = _reason(error)
+        self._note_failures(seats)
+        self.item["error"] = error
+        self.item["failure_reason"] = reason
         return [self._close("incomplete")]
 
     def _seat_ended(self, event: dict[str, Any]) -> Event:
@@ -99,57 +109,3 @@ class FusionItem:
     def _event(self, what: str, **fields: Any) -> Event:
         place = {"output_index": self._index, "item_id": self.item["id"]}
         return {"type": f"response.fusion_call.{what}", **place, **fields}
-
-
-def _reason(error: TritiumError) -> str:
-    """OpenRouter's `failure_reason`: what a caller can do something about comes first."""
-    if not isinstance(error, AllSeatsFailed):
-        return "unexpected_error"
-    codes = {seat.get("status_code") for seat in error.metadata.get("seats") or ()}
-    if 402 in codes:
-        return "insufficient_credits"
-    return "rate_limited" if 429 in codes else "all_panels_failed"
-
-
-# ---------------------------------------------------------------- the analysis
-
-
-def analysis_object(document: dict[str, Any]) -> dict[str, Any]:
-    """A judge's analysis in OpenRouter's shape to the letter; what a judge wrote in another one is kept as text."""
-    return {
-        "consensus": [_as_text(each) for each in document.get("consensus") or ()],
-        "contradictions": [_contradiction(each) for each in document.get("contradictions") or ()],
-        "partial_coverage": [_coverage(each) for each in document.get("partial_coverage") or ()],
-        "unique_insights": [_insight(each) for each in document.get("unique_insights") or ()],
-        "blind_spots": [_as_text(each) for each in document.get("blind_spots") or ()],
-    }
-
-
-def _contradiction(entry: Any) -> dict[str, Any]:
-    if not isinstance(entry, dict) or "topic" not in entry:
-        return {"topic": _as_text(entry), "stances": []}
-    stances = [each for each in _as_list(entry.get("stances")) if isinstance(each, dict)]
-    named = [{"model": _as_text(each.get("model")), "stance": _as_text(each.get("stance"))} for each in stances]
-    return {"topic": _as_text(entry["topic"]), "stances": named}
-
-
-def _coverage(entry: Any) -> dict[str, Any]:
-    if not isinstance(entry, dict) or "point" not in entry:
-        return {"models": [], "point": _as_text(entry)}
-    return {"models": [_as_text(each) for each in _as_list(entry.get("models"))], "point": _as_text(entry["point"])}
-
-
-def _insight(entry: Any) -> dict[str, Any]:
-    if not isinstance(entry, dict) or "insight" not in entry:
-        return {"model": "", "insight": _as_text(entry)}
-    return {"model": _as_text(entry.get("model")), "insight": _as_text(entry["insight"])}
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _as_text(value: Any) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    return msgspec.json.encode(value).decode()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tritium.api.answering import send_answer
 from tritium.api.errors import render_error, retry_after
+from tritium.api.fusion_depth import at_one_level
 from tritium.api.metadata import answer_with_metadata, wants_metadata
 from tritium.api.responses.encoder import ResponsesEncoder
-from tritium.api.responses.fusion_tool import with_panel
 from tritium.api.responses.request import read_request
 from tritium.api.session import in_session
 from tritium.api.visit import Visit
@@ -32,9 +32,7 @@ async def responses(visit: Visit) -> None:
 async def _answer(visit: Visit) -> None:
     gateway = visit.services.gateway
     asked = read_request(await visit.body())
-    request = in_session(visit, asked.chat)
-    if asked.fusion is not None:
-        request = with_panel(request, asked.fusion, asked.max_cost_usd, gateway.catalog)
+    request = at_one_level(visit, in_session(visit, asked.chat))
     if wants_metadata(visit):
         await answer_with_metadata(
             visit,

@@ -31,6 +31,11 @@ class Output:
         self.items.append(item)
         return len(self.items) - 1
 
+    def pause(self) -> list[Event]:
+        """End what is being said: something else comes in between."""
+        self._end_speech()
+        return self._tell()
+
     def new_id(self, prefix: str) -> str:
         return f"{prefix}_{self._call_id}_{len(self.items)}"
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tritium.api.responses.fusion_tool import FusionParameters
 from tritium.api.responses.input import read_input
 from tritium.api.responses.tools import Offer, ToolChoice, read_offer
 from tritium.chat import ChatRequest, invalid_field
@@ -61,9 +60,6 @@ class Asked(Struct, frozen=True):
     chat: ChatRequest
     echo: dict[str, Any]
     """The fields that the response repeats."""
-    fusion: FusionParameters | None
-    max_cost_usd: float | None
-    """The lowest limit that `stop_server_tools_when` puts on what the tool may cost."""
     sealing: bool
     """The client wants thoughts as `encrypted_content`, and gives back nothing else of them."""
 
@@ -100,15 +96,16 @@ def read_request(data: bytes) -> Asked:
     """
     body, fields = _decode(data)
     _refuse_state(body)
-    offer = read_offer(body.tools or [], body.tool_choice)
+    offer = read_offer(body.tools or [], body.tool_choice, may_deliberate=body.max_tool_calls != 0)
     chat = {
         **{name: raw for name, raw in fields.items() if name not in _STAYS_HERE and name not in _UNKNOWN_TO_CHAT},
         "model": body.model,
         "messages": read_input(body.input, body.instructions),
         **_settings(body, offer),
+        **_capped(body, offer, fields.get("fusion")),
     }
     sealing = "reasoning.encrypted_content" in (body.include or ())
-    return Asked(ChatRequest.decode(_encode(chat)), _echo(body, offer), offer.fusion, _cost_limit(body), sealing)
+    return Asked(ChatRequest.decode(_encode(chat)), _echo(body, offer), sealing)
 
 
 def _decode(data: bytes) -> tuple[Body, dict[str, Raw]]:
@@ -153,7 +150,7 @@ def _settings(body: Body, offer: Offer) -> dict[str, Any]:
     found = {
         "stream": bool(body.stream),
         "max_completion_tokens": body.max_output_tokens,
-        "tools": offer.tools or None,
+        "tools": [*offer.tools, *([offer.fusion] if offer.fusion is not None else [])] or None,
         "tool_choice": offer.choice,
         "parallel_tool_calls": body.parallel_tool_calls if offer.tools else None,
         "response_format": _response_format(text.format),
@@ -188,6 +185,15 @@ def _reasoning(given: dict[str, Any] | None) -> dict[str, Any]:
     if set(asked) <= {"effort", "summary", "generate_summary"}:
         return {"reasoning_effort": asked.get("effort")}
     return {"reasoning": asked}
+
+
+def _capped(body: Body, offer: Offer, own: Raw | None) -> dict[str, Any]:
+    """The lowest limit that `stop_server_tools_when` puts on what the tool may cost, as a fusion's; its own wins."""
+    limit = _cost_limit(body) if offer.fusion is not None else None
+    if limit is None:
+        return {}
+    said = msgspec.json.decode(own) if own is not None else None
+    return {"fusion": {"max_cost_usd": limit, **(said if isinstance(said, dict) else {})}}
 
 
 def _cost_limit(body: Body) -> float | None:

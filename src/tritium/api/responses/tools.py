@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from tritium.api.responses.fusion_tool import FUSION_TOOL, FusionParameters, read_fusion_tool
 from tritium.errors import InvalidRequest
+from tritium.fusion.openrouter_forms import FUSION_TOOL, ServerTool, read_form
 
 ToolChoice = str | dict[str, Any] | None
 
@@ -22,25 +22,27 @@ class Offer(Struct, frozen=True):
     """Function tools as chat has them."""
     choice: ToolChoice
     """Chat's `tool_choice`; None where there is nothing to choose from."""
-    fusion: FusionParameters | None
+    fusion: dict[str, Any] | None
+    """OpenRouter's server tool as it came."""
     echoed: list[dict[str, Any]]
     """The function tools as the response repeats them."""
 
 
-def read_offer(tools: list[dict[str, Any]], choice: ToolChoice) -> Offer:
-    """The tools of a request.
+def read_offer(tools: list[dict[str, Any]], choice: ToolChoice, *, may_deliberate: bool = True) -> Offer:
+    """The tools of a request; without leave to deliberate, the fusion tool is left out.
 
     Raises:
         InvalidRequest: a tool is not of a kind that is served here, or the choice is of something not offered.
     """
     functions: list[dict[str, Any]] = []
-    fusion: FusionParameters | None = None
+    fusion: dict[str, Any] | None = None
     for place, tool in enumerate(tools):
         kind, where = tool.get("type"), f"tools[{place}]"
         if kind == "function":
             functions.append(_function(tool, where))
         elif kind == FUSION_TOOL:
-            fusion = read_fusion_tool(tool, where)
+            read_form(ServerTool, tool.get("parameters") or {}, f"{where}.parameters")
+            fusion = tool
         else:
             raise InvalidRequest(_refusal(kind, where), param=f"{where}.type")
     echoed = [{"type": "function", "description": None, **each} for each in functions]
@@ -49,10 +51,17 @@ def read_offer(tools: list[dict[str, Any]], choice: ToolChoice) -> Offer:
             raise InvalidRequest(
                 f"'tool_choice' asks for {FUSION_TOOL!r}, which is not in 'tools'.", param="tool_choice"
             )
-        return Offer([], None, fusion, echoed)
+        if not may_deliberate:
+            return Offer(_nested(functions), None, None, echoed)
+        return Offer(_nested(functions), choice, fusion, echoed)
+    fusion = fusion if may_deliberate else None
     allowed, chosen = _chosen(choice, functions)
-    nested = [{"type": "function", "function": _without_nulls(each)} for each in allowed]
-    return Offer(nested, chosen if nested else None, None if choice == "none" else fusion, echoed)
+    nested = _nested(allowed)
+    return Offer(nested, chosen if nested or fusion else None, fusion, echoed)
+
+
+def _nested(functions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"type": "function", "function": _without_nulls(each)} for each in functions]
 
 
 def _function(tool: dict[str, Any], where: str) -> dict[str, Any]:
