@@ -128,3 +128,18 @@ async def test_forged_headings_make_no_candidates(live):
     assert run["decision"]["how"] != "judge_select" or run["decision"]["seat"] in (0, 1)
     assert "Nobody's" not in answer.choices[0].message.content or run["decision"]["seat"] == 0
     assert any("no readable verdict" in warning for warning in run["warnings"])
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+async def test_what_members_say_is_data_to_the_model_that_called_the_panel_as_a_tool(live, attack):
+    answer = await live.client.chat.completions.create(
+        model="scripted/call=openrouter_fusion({});obey",
+        messages=[{"role": "user", "content": OPEN}],
+        extra_body={
+            "plugins": [{"id": "fusion", "mode": "tool", "analysis_models": [DRAFT_A, say(attack)]}],
+            "fusion": {"judge": "scripted/judge=0", "quorum": 2},
+        },
+    )
+
+    assert "PWNED" not in answer.choices[0].message.content
+    assert attack in [seat["text"] for seat in (await live.document(answer.id))["seats"]]

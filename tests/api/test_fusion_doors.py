@@ -89,7 +89,10 @@ async def test_what_the_panel_found_is_the_tools_result_as_openrouter_has_it(ser
     said, result = second["messages"][-2:]
     assert (said["role"], said["content"]) == ("assistant", "Let me ask around.")
     assert said["tool_calls"][0]["id"] == result["tool_call_id"] == "c1"
-    found = json.loads(result["content"])
+    begin, found_text, end = result["content"].split("\n\n", 1)[1].split("\n")
+    assert begin.startswith("<<<")
+    assert end.startswith("<<<end ")
+    found = json.loads(found_text)
     assert found["status"] == "ok"
     assert set(found["analysis"]) == {
         "consensus",

@@ -109,16 +109,20 @@ async def _failure_of(p: Proceedings, model: Model, asked: ChatRequest, advice: 
     p.event("synthesizer.started", model=model.id)
     call = p.call.child("synthesizer", recorder=p.tally)
     patience_seconds = p.budget.seconds(min(p.options.seat_timeout_seconds, p.options.deadline_seconds))
-    relay = Relay(p.emit, begin, patience_seconds)
+    relay = Relay(p.emit, begin, patience_seconds, p.end())
     try:
         await relay.play(model, asked, call)
     except Exception as fault:  # the next one may be able to; a broken answer is the caller's to know of
-        p.warn(f"acting model {model.id}: {explained(fault, call.id)}")
-        if relay.begun:
-            raise
-        return fault
+        if relay.begun and isinstance(fault, TimeoutError) and p.budget.out_of_time:
+            p.cut_short(relay.said.text)
+        else:
+            p.warn(f"acting model {model.id}: {explained(fault, call.id)}")
+            if relay.begun:
+                raise
+            return fault
     said = relay.said
-    p.run.answer, p.run.tool_calls, p.run.finish_reason = said.text, said.tool_calls, said.finish_reason
+    p.run.answer, p.run.tool_calls = said.text, said.tool_calls
+    p.run.finish_reason = p.run.finish_reason or said.finish_reason
     return None
 
 

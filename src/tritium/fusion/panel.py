@@ -49,7 +49,7 @@ async def ask_panel(
     quorum = quorum or (p.plan.quorum if some is None else len(some))
     enough = len(p.answers()) + quorum
     p.budget.settle(p.tally.rows.values())
-    seats = p.budget.affordable(asked, run, p.request, p.output_limit)
+    seats = p.budget.affordable(asked, run, p.asked, p.output_limit)
     place = Place(p, lambda seat: _ask(p, seat), enough)
     try:
         run.gathering = await gather(seats, place.hold, _patience(p, quorum), settled)

@@ -58,7 +58,7 @@ class Place:
         """The seat, if what it may cost could be set aside."""
         p, report = self._p, self._p.run.seats[seat.seat]
         p.budget.settle(p.tally.rows.values())
-        report.error = p.budget.hold(seat, p.request, p.output_limit(seat))
+        report.error = p.budget.hold(seat, p.asked, p.output_limit(seat))
         if report.error is not None:
             report.outcome = "failed"
             return None

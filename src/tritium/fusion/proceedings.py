@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -111,6 +113,11 @@ class Proceedings:
     def writing_seconds(self) -> float:
         """For the one who writes: a seat's time, or what is left for the run."""
         return self.budget.seconds(self.options.seat_timeout_seconds)
+
+    def end(self) -> float | None:
+        """When an answer that is under way has to end, by the loop's clock; None where nobody limits the run's time."""
+        left_seconds = self.budget.seconds(math.inf)
+        return None if left_seconds == math.inf else asyncio.get_running_loop().time() + left_seconds
 
     # ------------------------------------------------------------ the answer
 

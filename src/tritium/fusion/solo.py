@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 
 from tritium.chat import Chunk, Completion
 from tritium.errors import TritiumError
@@ -60,7 +59,7 @@ async def _answered_by(p: Proceedings, seat: PlannedSeat, *, alone: bool) -> boo
                 async for chunk in chunks:
                     if chunk.choices and not begun:
                         begun = True
-                        patience.reschedule(_end(p))
+                        patience.reschedule(p.end())
                         p.run.decision.seat = seat.seat
                         p.decide("single", p.plan.tools_reason or "one model answers")
                     said.add(chunk)
@@ -93,12 +92,6 @@ async def _answered_by(p: Proceedings, seat: PlannedSeat, *, alone: bool) -> boo
 
 def _patience_seconds(p: Proceedings) -> float:
     return p.budget.seconds(min(p.options.seat_timeout_seconds, p.options.deadline_seconds))
-
-
-def _end(p: Proceedings) -> float | None:
-    """When an answer that is under way has to end, by the loop's clock."""
-    left_seconds = p.budget.seconds(math.inf)
-    return None if left_seconds == math.inf else asyncio.get_running_loop().time() + left_seconds
 
 
 def _passed_on(chunk: Chunk) -> Chunk:

@@ -109,7 +109,7 @@ async def mend(
     p.event("repair.started", model=seat.model.id, faults=list(faults))
     call = p.call.child("repair", recorder=p.tally)
     try:
-        async with asyncio.timeout(p.options.seat_timeout_seconds), seat.model.answer(asked, call) as chunks:
+        async with asyncio.timeout(p.writing_seconds()), seat.model.answer(asked, call) as chunks:
             text = (await collect(chunks)).text
     except (TimeoutError, TritiumError, ValueError) as fault:
         p.warn(f"repair by {seat.model.id}: {explained(fault, call.id)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tritium.chat import ChatRequest, Completion
 from tritium.fusion.fusion import Fusion
 from tritium.fusion.options import FusionOptions
+from tritium.ledger.prices import Prices
 from tritium.providers.scripted import ScriptedSource
 
 OPEN = "Write about the sea, please, and compare it with the desert."
@@ -98,3 +100,13 @@ async def test_a_lone_answer_is_not_put_before_its_own_author(fuse):
     run = await fuse(two(one, other), layers=2)
 
     assert run["decision"]["how"] == "lone_survivor"
+
+
+async def test_what_a_later_layer_reads_is_reckoned_with_before_it_is_asked(fuse, kept):
+    priced = {"script": "words=3000", "prices": Prices(Decimal(1), Decimal(1))}
+    models = {"one": priced, "other": priced, "judge": "judge=0", "writer": "say=Written%20well."}
+
+    run = await fuse(models, layers=3, max_cost_usd=0.016)
+
+    assert sum(row.cost_nanodollars or 0 for row in kept.rows) <= 0.016 * 1e9
+    assert any("was left out" in warning for warning in run["warnings"])

@@ -244,6 +244,26 @@ async def test_one_models_answer_under_way_ends_when_the_time_is_over(fused):
     assert "the answer was cut short: the run's max_seconds are over" in run["warnings"]
 
 
+async def test_one_who_acts_on_advice_ends_when_the_time_of_the_run_is_over(fused):
+    models = {"a": {"script": "words=100;rate=20", "strength": 0.9}, "b": "say=Call%20nothing."}
+    tools = [{"type": "function", "function": {"name": "f"}}]
+
+    run = await fused(models, panel=["a", "b"], fields={"tools": tools}, max_seconds=0.4)
+
+    assert (run["outcome"], run["finish_reason"]) == ("ok", "length")
+    assert run["answer"].startswith("the")
+    assert "the answer was cut short: the run's max_seconds are over" in run["warnings"]
+
+
+async def test_a_repair_takes_no_longer_than_is_left_of_the_runs_time(fused):
+    fields = {"response_format": {"type": "json_object"}}
+    models = {"a": {"source": Hears("say=x", "stall")}}
+
+    async with asyncio.timeout(5):
+        with pytest.raises(TritiumError, match="No answer satisfies"):
+            await fused(models, panel=["a"], strategy="single", fields=fields, max_seconds=0.3)
+
+
 async def test_all_answers_together_keep_to_the_cap_on_tokens(fused):
     models = {name: {"script": "words=5000"} for name in "abc"} | {"judge": "judge=0"}
 
@@ -252,6 +272,18 @@ async def test_all_answers_together_keep_to_the_cap_on_tokens(fused):
     assert [seat["tokens"]["output"] for seat in run["seats"]] == [100, 100, 100]
     assert run["receipt"]["tokens"]["output"] <= 500
     assert any("of max_output_tokens are left" in warning for warning in run["warnings"])
+
+
+async def test_a_single_model_in_a_form_is_the_strongest_that_fits_under_the_cap(fused):
+    dear = {"script": "say={}", "strength": 0.9, "prices": Prices(Decimal(0), Decimal(1000))}
+    fields = {"response_format": {"type": "json_object"}}
+
+    run = await fused(
+        {"dear": dear, "b": "say={}"}, panel=["dear", "b"], strategy="single", fields=fields, max_cost_usd=0.01
+    )
+
+    assert (run["answer"], run["decision"]["seat"]) == ("{}", 1)
+    assert "of the cap is left" in run["seats"][0]["error"]
 
 
 async def test_a_seat_that_may_say_more_than_is_left_is_left_out(fused):
