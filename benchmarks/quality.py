@@ -23,15 +23,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
+from replay.alike import alike
 from replay.arms import COMPARISONS, Arm, Comparison
 from replay.bars import all_bars
-from replay.confidence import calibration_error, calibration_floor, fit
+from replay.confidence import (
+    Evidence,
+    calibration_error,
+    calibration_expectation,
+    calibration_floor,
+    equally_filled_error,
+    fit_all,
+)
 from replay.figures import Bootstrap, Single, best_single, mean, random_router
 from replay.tables import read_sets
 from replay.task_set import TaskSet
 from replay.trial import NotInThisEngine, Outcome, answer_all, gateway_over
+from tritium.fusion.calibration import FittedMap, Logistic
+from tritium.fusion.calibration_fit import fit
 from tritium.gateway import Gateway
 
 Row = dict[str, Any]
@@ -83,19 +94,41 @@ async def measure(tasks: TaskSet, missing: list[str]) -> tuple[list[Row], list[R
         alone = {model: await answer_all(gateway, tasks, f"recorded/{model}", None) for model in models}
         known = Known(tasks, compared, alone)
         rows = [known.row(compared.strong, alone[compared.strong], compared.strong_accuracy, 1.0, [compared.strong])]
-        rows += [row for arm in compared.arms if (row := await _row(gateway, known, arm, missing)) is not None]
+        asked = {arm.name: found for arm in compared.arms if (found := await _asked(gateway, tasks, arm, missing))}
+        evidence = await _evidence(gateway, tasks, compared, asked)
+    related = fit_all(list(evidence.values())) if evidence else None
+    for arm in compared.arms:
+        if outcomes := asked.get(arm.name):
+            row = known.row(arm.name, outcomes, arm.accuracy, arm.cost_ratio, arm.panel)
+            rows.append(row | known.calibration(outcomes, evidence.get(arm.name), related))
     return rows, [
         {"model": each.model, "accuracy": each.accuracy, "cost_usd": usd(each.cost)} for each in known.singles
     ]
 
 
-async def _row(gateway: Gateway, known: Known, arm: Arm, missing: list[str]) -> Row | None:
+async def _asked(gateway: Gateway, tasks: TaskSet, arm: Arm, missing: list[str]) -> list[Outcome]:
     try:
-        outcomes = await answer_all(gateway, known.tasks, FUSION, arm.options)
+        return await answer_all(gateway, tasks, FUSION, arm.options)
     except NotInThisEngine as refused:
-        missing.append(f"{known.tasks.name}, {arm.name}: {refused}")
-        return None
-    return known.row(arm.name, outcomes, arm.accuracy, arm.cost_ratio, arm.panel)
+        missing.append(f"{tasks.name}, {arm.name}: {refused}")
+        return []
+
+
+async def _evidence(
+    gateway: Gateway, tasks: TaskSet, compared: Comparison, asked: dict[str, list[Outcome]]
+) -> dict[str, Evidence]:
+    """What confidence is fitted on, by arm, for those in which votes are counted. Arms that did the same share it."""
+    found: dict[str, Evidence] = {}
+    for arm in compared.arms:
+        own = [each for each in asked.get(arm.name, ()) if each.item in tasks.development]
+        if all(each.agreement is None for each in own):
+            continue
+        same = next((each for each in found.values() if each.own == own), None)
+        found[arm.name] = same or Evidence(
+            own,
+            [await answer_all(gateway, tasks, FUSION, each, development=True) for each in alike(tasks, arm.options)],
+        )
+    return found
 
 
 class Known:
@@ -142,7 +175,7 @@ class Known:
             "best_member": best.model,
             "over_best_member": mean(over),
             "over_best_member_interval": [over_interval.low, over_interval.high],
-            **(self._calibration(outcomes) if agreements else {"ece": None, "ece_floor": None}),
+            "ece": None,
             "ways": dict(Counter(each.how for each in outcomes)),
             "kinds": dict(Counter(each.kind for each in outcomes)),
             "not_recorded": sum(not each.recorded for each in outcomes),
@@ -171,10 +204,26 @@ class Known:
             "single_model": None if single is None else single.model,
         }
 
-    def _calibration(self, outcomes: list[Outcome]) -> Row:
-        fitted = fit([each for each in outcomes if each.item in self.tasks.development])
+    def calibration(self, outcomes: list[Outcome], evidence: Evidence | None, related: Logistic | None) -> Row:
+        """The curve that was fitted, and how far it is off on the held-out items; nothing of an arm without votes."""
+        if evidence is None:
+            return {}
+        curve = fit(evidence.observed(), related)
         held_out = self._held_out(outcomes)
-        return {"ece": calibration_error(held_out, fitted), "ece_floor": calibration_floor(held_out, fitted)}
+        return {
+            "ece": calibration_error(held_out, curve),
+            "ece_equally_filled": equally_filled_error(held_out, curve),
+            "ece_floor": calibration_floor(held_out, curve),
+            "ece_expected": calibration_expectation(evidence.own, held_out, curve),
+            "development_items": len(evidence.own),
+            "map": msgspec.to_builtins(_map(evidence.own, curve)),
+        }
+
+
+def _map(own: Sequence[Outcome], curve: Logistic) -> FittedMap:
+    """The curve as an entry of a gateway's calibration file, for the kind that most of the questions were of."""
+    kind, strategy, seats = Counter((each.kind, each.strategy, each.seats) for each in own).most_common(1)[0][0]
+    return FittedMap(kind, curve, panel=list(seats), strategy=strategy)
 
 
 def _accuracy(outcomes: Sequence[Outcome]) -> float:

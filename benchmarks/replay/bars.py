@@ -36,6 +36,14 @@ def _over_best_member(row: Row) -> str:
     )
 
 
+def _calibration(row: Row) -> str:
+    return (
+        f"{row['ece']:.3f} (in equally full bins {row['ece_equally_filled']:.3f}; "
+        f"by chance alone {row['ece_floor']:.3f}, "
+        f"of a true form fitted on {row['development_items']} items {row['ece_expected']:.3f})"
+    )
+
+
 _ECONOMY = "economy: pair agrees, else strong"
 
 BARS = [
@@ -99,7 +107,7 @@ def all_bars(sets: Mapping[str, Sequence[Row]]) -> list[Bar]:
                         row["arm"],
                         "fitted confidence with an expected calibration error <= 0.04",
                         lambda row: row["ece"] <= 0.04,
-                        lambda row: f"{row['ece']:.3f} (by chance alone {row['ece_floor']:.3f})",
+                        _calibration,
                     )
                 )
     return found

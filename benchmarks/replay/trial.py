@@ -34,6 +34,10 @@ class Outcome(Struct, frozen=True):
     calls: int = 1
     """Made of models, those that failed too."""
     kind: str = ""
+    strategy: str = ""
+    """The one that was taken; empty for a single model."""
+    seats: tuple[str, ...] = ()
+    """Ids of the models that were seated, in order of the alphabet."""
     fault: str = ""
     """Why there was no answer."""
 
@@ -64,13 +68,16 @@ async def gateway_over(tasks: TaskSet) -> AsyncIterator[Gateway]:
             yield Gateway(up.catalog, _Nowhere())
 
 
-async def answer_all(gateway: Gateway, tasks: TaskSet, model: str, options: dict[str, Any] | None) -> list[Outcome]:
-    """Every item of the set, asked of a model by that name.
+async def answer_all(
+    gateway: Gateway, tasks: TaskSet, model: str, options: dict[str, Any] | None, *, development: bool = False
+) -> list[Outcome]:
+    """Every item of the set, or every development item, asked of a model by that name.
 
     Raises:
         NotInThisEngine: it has no such options.
     """
-    return [await _answer(gateway, tasks, task, model, options) for task in tasks.tasks]
+    asked = [task for task in tasks.tasks if not development or task.id in tasks.development]
+    return [await _answer(gateway, tasks, task, model, options) for task in asked]
 
 
 async def _answer(gateway: Gateway, tasks: TaskSet, task: Task, model: str, options: dict[str, Any] | None) -> Outcome:
@@ -104,4 +111,10 @@ async def _answer(gateway: Gateway, tasks: TaskSet, task: Task, model: str, opti
 def _decided(run: Run | None) -> dict[str, Any]:
     if run is None:
         return {}
-    return {"how": run.decision.how or "", "agreement": run.decision.agreement, "kind": run.plan.kind}
+    return {
+        "how": run.decision.how or "",
+        "agreement": run.decision.agreement,
+        "kind": run.plan.kind,
+        "strategy": run.plan.strategy,
+        "seats": tuple(sorted({seat.model for seat in run.seats})),
+    }

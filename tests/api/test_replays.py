@@ -172,3 +172,20 @@ async def test_runs_are_found_by_what_they_are(serve):
         assert await found("until=1000") == []
         assert await found("since=1000&limit=1") == [again["id"]]
         assert await found("since=yesterday") == 400
+
+
+async def test_who_acted_on_advice_acts_again_with_all_of_it(serve):
+    live = await serve()
+    acts = 'scripted/call=book({"seat":1});price=10'
+    body = {
+        "model": "tritium/fusion",
+        "messages": [{"role": "user", "content": CLOSED}],
+        "tools": [{"type": "function", "function": {"name": "book"}}],
+        "fusion": {"panel": [acts, "scripted/say=one", "scripted/say=two"], "quorum": 2},  # of equals the first acts
+    }
+    async with httpx.AsyncClient() as client:
+        first = (await client.post(f"{live.url}/api/v1/chat/completions", json=body)).json()
+        again = (await replay(client, live, first["id"])).json()
+
+    assert first["fusion"]["decision"]["reason"] == again["fusion"]["decision"]["reason"]
+    assert again["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "book"

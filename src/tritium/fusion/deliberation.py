@@ -20,6 +20,7 @@ from tritium.fusion.solo import answer_alone
 from tritium.fusion.structured import rescue
 from tritium.fusion.structured_solo import answer_alone_in_form
 from tritium.fusion.voting import poll, poll_fields
+from tritium.fusion.words_in_form import in_form
 from tritium.fusion.writing import synthesize
 
 _POLLS = {"analysis": brief, "cascade": climb, "vote": poll, "field_vote": poll_fields}
@@ -41,10 +42,10 @@ async def _answer(p: Proceedings) -> None:
     strategy = p.plan.strategy
     p.event("plan", plan=p.run.plan, seats=[public(seat) for seat in p.run.seats], events=p.options.events)
     if strategy == "single":
-        await (answer_alone(p) if p.contract is None else answer_alone_in_form(p))
+        await (in_form(p, answer_alone) if p.contract is None else answer_alone_in_form(p))
         return
     if strategy in ("advise", "propose"):
-        await (advise if strategy == "advise" else vote_on_calls)(p)
+        await in_form(p, advise if strategy == "advise" else vote_on_calls)
         return
     if strategy in _POLLS:
         await _POLLS[strategy](p)

@@ -217,6 +217,9 @@ class FusedAnswer:
             self._close()
 
     def _close(self) -> None:
+        for report in self.run.seats:
+            if report.outcome is None:
+                report.outcome, report.error = "cancelled", report.error or "not asked: the run ended before"
         try:
             strongest = best_single(self._plan.strongest(), self.run.seats, self.budget.price)
             close_receipt(self.run, self._tally, strongest)

@@ -6,12 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from tritium.chat import ChatRequest, Chunk, merge_call
+from tritium.chat import Chunk, merge_call
 from tritium.errors import TritiumError
 from tritium.fusion.gather import Patience, gather
-from tritium.fusion.needs import in_words
 from tritium.fusion.place import Place
-from tritium.fusion.proceedings import Proceedings, internal_fault, public, without_fusion
+from tritium.fusion.proceedings import Proceedings, internal_fault, public
 from tritium.fusion.run import Run, SeatReport, Tally, settle_seat
 from tritium.fusion.seating import PlannedSeat
 
@@ -96,7 +95,7 @@ async def _ask(p: Proceedings, seat: PlannedSeat) -> bool:
     seat_timeout_seconds = p.options.seat_timeout_seconds
     # So that the ledger can tell a timeout from a cancellation.
     call = p.call.child("seat", recorder=tally, deadline=time.monotonic() + seat_timeout_seconds)
-    request = _seat_request(p, seat)
+    request = p.members_request(p.asked, seat, stream=True)
     p.event("seat.started", seat=seat.seat, model=report.model, reason=report.reason)
     try:
         async with asyncio.timeout(seat_timeout_seconds):
@@ -147,10 +146,3 @@ def _close_seat(p: Proceedings, report: SeatReport, tally: Tally) -> None:
     if report.outcome is None:
         report.outcome = "failed" if report.error else "cancelled"
     p.event("seat.ended", **public(report), text=report.text)
-
-
-def _seat_request(p: Proceedings, seat: PlannedSeat) -> ChatRequest:
-    changes = {"temperature": seat.settings.temperature, "seed": seat.settings.seed}
-    given = {name: value for name, value in changes.items() if value is not None}
-    asked = in_words(p.asked) if seat.text_only else p.asked
-    return p.limited(without_fusion(asked, seat.model.id, stream=True, **given), seat)

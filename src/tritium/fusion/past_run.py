@@ -58,8 +58,16 @@ def replay_request(past: Run, wish: Mapping[str, Any]) -> ChatRequest:
         msgspec.json.decode(past.request, type=list[dict[str, Any]]),
         stream=stream,
         **past.parameters,
-        fusion={**kept, **options, "panel": panel, "bench": []},
+        fusion={**_arbiters(past), **kept, **options, "panel": panel, "bench": []},
     )
+
+
+def _arbiters(past: Run) -> dict[str, str]:
+    """Who judged and who wrote or acted: chosen among the whole panel and its bench, which a replay no longer has."""
+    if past.plan.strategy == "single":
+        return {}
+    found = {"judge": past.plan.judge, "synthesizer": past.plan.synthesizer}
+    return {name: model for name, model in found.items() if model is not None}
 
 
 def heard(past: Run) -> list[SeatReport]:

@@ -10,7 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from msgspec.structs import replace
+
 from tritium.fusion.proceedings import Proceedings
+from tritium.fusion.seat_answers import CachedSeat
 from tritium.fusion.seating import PlannedSeat
 
 HEDGE_AFTER_SECONDS = 0.05
@@ -114,7 +117,9 @@ class Place:
         )
         if p.options.hedge == "bench":
             return self._from_bench(slow, why)
-        return self._held(p.seat_another(slow, slow.seat, why))
+        # Behind the cache it would wait for the first, whose question is the same.
+        model = slow.model.model if isinstance(slow.model, CachedSeat) else slow.model
+        return self._held(p.seat_another(replace(slow, model=model), slow.seat, why))
 
 
 async def _whether(asked: Awaitable[bool]) -> bool:

@@ -20,7 +20,7 @@ from tritium.fusion.decision_tree import Question, decide
 from tritium.fusion.escalation import Ladder, cheapest_first, with_last
 from tritium.fusion.judges import Arbiters, choose_arbiters, kinship
 from tritium.fusion.needs import Needs, cannot_do, needs_of
-from tritium.fusion.options import FusionOptions
+from tritium.fusion.options import FusionOptions, Seat
 from tritium.fusion.roster import Roster
 from tritium.fusion.seating import PlannedSeat, seat_panel
 from tritium.fusion.tool_policy import ToolTurn, tool_turn
@@ -173,6 +173,8 @@ class _Casting(Struct, frozen=True):
 
     def _strongest_first(self, seats: list[PlannedSeat]) -> list[PlannedSeat]:
         """The next one is asked only if the one before it fails to answer at all."""
+        if self.options.strategy == "self" or self.options.panel is None:  # warm samples are for a panel
+            seats = [replace(seat, settings=Seat(seat.settings.model)) for seat in seats]
         ranked = _strongest_first(seats, self.roster, self.needs)
         if self.turn.policy is not None or self.options.mode == "auto":
             return with_named_first(ranked, self.options.synthesizer, self.roster)

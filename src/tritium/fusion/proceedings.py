@@ -16,6 +16,7 @@ from tritium.fusion import ballots
 from tritium.fusion.budget import OUTPUT_TOKENS, Budget
 from tritium.fusion.calibration import Calibration
 from tritium.fusion.contract import contract_of
+from tritium.fusion.needs import in_words
 from tritium.fusion.options import FusionOptions
 from tritium.fusion.plan import Plan
 from tritium.fusion.run import How, Run, SeatReport, Tally
@@ -100,7 +101,12 @@ class Proceedings:
         cap = self.budget.output_cap
         return OUTPUT_TOKENS if cap is None else max(1, min(OUTPUT_TOKENS, cap // (len(self.plan.panel) + 2)))
 
-    def limited(self, request: ChatRequest, seat: PlannedSeat) -> ChatRequest:
+    def members_request(self, asked: ChatRequest, seat: PlannedSeat, **changes: object) -> ChatRequest:
+        """What one seat is sent: the question in its settings, without what it can't take, and within its limit."""
+        settings = {"temperature": seat.settings.temperature, "seed": seat.settings.seed}
+        given = {name: value for name, value in settings.items() if value is not None}
+        readable = in_words(asked) if seat.text_only else asked
+        request = without_fusion(readable, seat.model.id, **given, **changes)
         limit = self.output_limit(seat)
         if limit == request.output_limit:
             return request

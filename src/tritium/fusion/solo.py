@@ -6,7 +6,7 @@ import asyncio
 
 from tritium.chat import Chunk, Completion
 from tritium.errors import TritiumError
-from tritium.fusion.proceedings import Proceedings, internal_fault, public, without_fusion
+from tritium.fusion.proceedings import Proceedings, internal_fault, public
 from tritium.fusion.run import Tally, settle_seat
 from tritium.fusion.seating import PlannedSeat
 
@@ -48,7 +48,7 @@ async def _answered_by(p: Proceedings, seat: PlannedSeat, *, alone: bool) -> boo
     report = p.run.seats[seat.seat]
     tally = Tally(p.tally)
     call = p.call.child("seat", recorder=tally)
-    request = p.limited(without_fusion(p.request, seat.model.id), seat)
+    request = p.members_request(p.request, seat)
     p.event("seat.started", seat=seat.seat, model=report.model)
     said = Completion()
     begun = False

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from tritium.chat import ChatRequest
 from tritium.errors import InvalidRequest, TritiumError
 from tritium.fusion.fusion import Fusion
-from tritium.fusion.options import FusionOptions
+from tritium.fusion.options import FusionOptions, Seat
 from tritium.fusion.roster import Facts, Pace
 from tritium.ledger.prices import Prices
 from tritium.model import new_call
@@ -65,6 +65,32 @@ def outcomes(run: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 # ---------------------------------------------------------------- who stands in
+
+
+async def test_one_model_alone_is_asked_in_the_settings_of_its_seat(fused):
+    heard = Hears("ok")
+
+    await fused({"a": {"source": heard}}, panel=[Seat("a", temperature=0.3, seed=7)], strategy="single")
+
+    assert (heard.asked[0]["temperature"], heard.asked[0]["seed"]) == (0.3, 7)
+
+
+async def test_one_model_of_a_self_fusion_is_asked_as_the_caller_asked(fused):
+    heard = Hears("ok")
+
+    await fused({"a": {"source": heard}}, panel=["a"], strategy="self", fields={"n": 2, "temperature": 0.2})
+
+    assert heard.asked[0]["temperature"] == 0.2
+
+
+async def test_one_model_alone_that_can_not_see_gets_the_text(fused):
+    heard = Hears("ok")
+    models = {"a": {"source": heard, "facts": BLIND, "strength": 0.9}, "b": {"script": "ok", "facts": BLIND}}
+    models["c"] = {"script": "ok", "facts": SEES, "strength": 0.1}
+
+    await fused(models, content=IMAGE, panel=["a", "b", "c"], strategy="single", blind_seats="text")
+
+    assert all(part["type"] == "text" for part in heard.asked[0]["messages"][0]["content"])
 
 
 async def test_a_seat_that_fails_is_replaced_by_the_next_of_the_bench(fused):
@@ -156,6 +182,14 @@ async def test_a_second_try_may_be_the_benchs(fused):
     run = await fused(models, panel=["a"], bench=["b"], hedge="bench")
 
     assert outcomes(run) == [("a", "cancelled"), ("b", "ok")]
+
+
+async def test_a_second_try_does_not_wait_for_the_first_behind_the_cache(fused):
+    source = Hears("stall", "words=2")
+
+    run = await fused({"a": {"source": source, "pace": SLOW}}, panel=["a"], seat_cache="on")
+
+    assert outcomes(run) == [("a", "cancelled"), ("a", "ok")]
 
 
 async def test_the_first_try_wins_if_it_answers_first(fused):
@@ -284,6 +318,18 @@ async def test_a_single_model_in_a_form_is_the_strongest_that_fits_under_the_cap
 
     assert (run["answer"], run["decision"]["seat"]) == ("{}", 1)
     assert "of the cap is left" in run["seats"][0]["error"]
+
+
+async def test_no_seat_of_a_run_that_is_over_is_still_at_work(fused, kept):
+    models = {name: {"script": "words=2", "prices": PRICED} for name in "ab"}
+    fields = {"tools": [{"type": "function", "function": {"name": "f"}}]}
+
+    with pytest.raises(TritiumError, match="No model to act fits"):
+        await fused(models, panel=["a", "b"], fields=fields, max_cost_usd=0.000001)
+
+    assert [(seat["outcome"], seat["error"]) for seat in kept.document["seats"]] == [
+        ("cancelled", "not asked: the run ended before")
+    ]
 
 
 async def test_a_seat_that_may_say_more_than_is_left_is_left_out(fused):

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from tritium.errors import AllSeatsFailed, BudgetExceeded, InvalidRequest, TritiumError
+from tritium.chat import ChatRequest
+from tritium.errors import AllSeatsFailed, BudgetExceeded, InvalidRequest, TritiumError, UnstructuredAnswer
 from tritium.fusion.options import Seat
 from tritium.ledger.prices import Prices
+from tritium.providers.scripted import ScriptedSource
 
 from .test_deliberation import Hears, bench  # noqa: F401 a fixture
 
@@ -392,3 +394,56 @@ async def test_a_panel_of_one_needs_no_advice(bench):  # noqa: F811
     run = await bench(one=OSLO).run(TOOLS, panel=["one"])
 
     assert (run["decision"]["how"], run["decision"]["tools"]) == ("single", "passthrough")
+
+
+# ---------------------------------------------------------------- words in a form
+
+
+FORM = {"type": "json_object"}
+
+
+class Mends:
+    """Answers in words until it is told what is wrong with them."""
+
+    def open(self, request: ChatRequest, _model: str, call: Any) -> Any:
+        told = "Give the whole answer again" in request.question()
+        return ScriptedSource().open(request, 'say={"a":1}' if told else "say=No.", call)
+
+
+@pytest.mark.parametrize("tools", ["advise", "vote", "passthrough"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_words_beside_tools_are_mended_where_a_form_is_asked_for(bench, tools, stream):  # noqa: F811
+    models = bench(
+        one={"source": Mends(), "strength": 0.9},
+        two="say=Never.",
+        three="say=No.",
+    )
+
+    run = await models.run(
+        {**TOOLS, "response_format": FORM, "stream": stream}, panel=["one", "two", "three"], tools=tools, quorum=3
+    )
+
+    assert models.completion.text == run["answer"] == '{"a":1}'
+
+
+@pytest.mark.parametrize("tools", ["advise", "vote", "passthrough"])
+async def test_words_beside_tools_that_can_not_be_mended_are_an_error(bench, tools):  # noqa: F811
+    models = bench(one="say=No.", two="say=Never.", three="say=No.")
+
+    with pytest.raises(UnstructuredAnswer):
+        await models.run({**TOOLS, "response_format": FORM}, panel=["one", "two", "three"], tools=tools, quorum=3)
+
+
+async def test_calls_are_made_where_a_form_is_asked_for(bench):  # noqa: F811
+    models = bench(one={"script": OSLO, "strength": 0.9}, two="say=Look.")
+
+    await models.run({**TOOLS, "response_format": FORM}, panel=["one", "two"])
+
+    assert [name for name, _ in called(models)] == ["weather"]
+
+
+async def test_each_of_several_choices_keeps_to_the_form(bench):  # noqa: F811
+    models = bench(one="say=No.", two="say=No.")
+
+    with pytest.raises(UnstructuredAnswer):
+        await models.run({"n": 2, "response_format": FORM}, panel=["one", "two"])
