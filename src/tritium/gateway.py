@@ -166,8 +166,8 @@ class Gateway:
             RequestError: see `chat`; or the model is no fusion.
         """
         request = self.catalog.prepared(request)
-        model = self.catalog.resolve(request.model)
-        if not isinstance(model, Fusion):
+        model = self.catalog.route(request)
+        if not isinstance(model, Fusion | Doored):
             raise InvalidRequest(f"{request.model!r} is no fusion: there is no plan to explain.", param="model")
         request, _, _ = self._admitted(request, caller, model)
         return await model.quote(request)

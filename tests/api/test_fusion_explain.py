@@ -97,3 +97,26 @@ async def test_who_stood_in_for_whom_is_in_the_answer(serve):
     ]
     assert fusion["receipt"]["cost_usd"] == sum(row.cost_nanodollars for row in await live.rows(answer.id)) / 1e9
     assert fusion["receipt"]["best_single_model"] == PANEL[0]
+
+
+@pytest.mark.parametrize("model", ["tritium/fusion", "scripted/say=Mine."])
+@pytest.mark.parametrize("door", ["tools", "plugins"])
+async def test_a_fusion_behind_openrouters_doors_is_explained_as_it_would_be_carried_out(serve, model, door):
+    named = {"analysis_models": PANEL, "model": "scripted/judge=0"}
+    doors = {
+        "tools": {"tools": [{"type": "openrouter:fusion", "parameters": named}]},
+        "plugins": {"plugins": [{"id": "fusion", **named}]},
+    }
+
+    reply = await explained(await serve(), model=model, **doors[door])
+
+    quote = reply.json()["data"]
+    assert quote["strategy"] == "synthesize"
+    assert [call["model"] for call in quote["calls"] if call["role"] == "seat"] == PANEL
+    assert quote["judge"] == "scripted/judge=0"
+
+
+async def test_a_model_whose_door_is_shut_has_nothing_to_explain(serve):
+    plugin = {"id": "fusion", "enabled": False}
+
+    assert (await explained(await serve(), model="scripted/say=Mine.", plugins=[plugin])).status_code == 400

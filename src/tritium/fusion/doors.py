@@ -15,6 +15,7 @@ from tritium.chat import ChatRequest
 from tritium.errors import InvalidRequest
 from tritium.fusion.fusion import Fusion
 from tritium.fusion.openrouter_forms import FUSION_TOOL, Plugin, ServerTool, read_form
+from tritium.fusion.quote import Quote
 from tritium.fusion.roster import Roster
 from tritium.model import Answer, Call, Model
 
@@ -120,14 +121,30 @@ class Doored:
         Raises:
             InvalidRequest, UnknownModel: the options or the panel can't be carried out.
         """
+        model, asked = self._behind(request)
+        return model.answer(asked, call)
+
+    async def quote(self, request: ChatRequest) -> Quote:
+        """What the fusion would do with the request, and what that would cost; nobody is asked.
+
+        Raises:
+            InvalidRequest, UnknownModel: see `answer`; or no fusion answers it.
+        """
+        model, asked = self._behind(request)
+        if not isinstance(model, Fusion):
+            raise InvalidRequest(f"{self.id!r} answers this alone: there is no plan to explain.", param="model")
+        return await model.quote(asked)
+
+    def _behind(self, request: ChatRequest) -> tuple[Model, ChatRequest]:
+        """Who answers, and the request as it has it."""
         plain, options, own = _without_doors(request, self.doors), self.doors.options, request.body.fusion or {}
         if isinstance(self.model, Fusion):
             named = {"synthesizer": options["judge"]} if "judge" in options else {}
-            return self.model.answer(plain.replace(fusion={**named, **options, **own}), call)
+            return self.model, plain.replace(fusion={**named, **options, **own})
         if not self.doors.open or (request.body.n or 1) > 1:
-            return self.model.answer(plain.replace(fusion=None), call)
+            return self.model, plain.replace(fusion=None)
         roles = {"judge": request.model, "synthesizer": request.model, "mode": "tool"}
-        return self._fusion.answer(plain.replace(fusion={**roles, **options, **own}), call)
+        return self._fusion, plain.replace(fusion={**roles, **options, **own})
 
 
 def _without_doors(request: ChatRequest, doors: Doors) -> ChatRequest:
