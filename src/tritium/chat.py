@@ -183,11 +183,12 @@ class ChatRequest:
 
     @property
     def prompt_bytes(self) -> int:
-        """The prompt's size for estimates: its JSON, an image, file or recording counted as a thousand tokens of text.
+        """The prompt's size for estimates: the JSON of messages and tools, an image, file or recording counted as a
+        thousand tokens of text.
 
         What such a part is encoded to says nothing of what it costs.
         """
-        size = len(self.fields["messages"])
+        size = len(self.fields["messages"]) + len(self.fields.get("tools", b""))
         for message in self.body.messages:
             if isinstance(message.content, list):
                 for part in message.content:

@@ -393,3 +393,16 @@ async def test_a_request_from_inside_a_fusion_gets_no_other(serve):
 
     assert answer.choices[0].message.content == "Both have their place."
     assert await roles(live, answer.id) == ["solo"]
+
+
+async def test_the_requests_own_preset_counts_over_the_plugins(serve):
+    live = await serve()
+
+    answer = await ask(
+        live,
+        "tritium/fusion",
+        plugins=[{"id": "fusion", "preset": "general-high", "analysis_models": [FIRST, SECOND]}],
+        fusion={"preset": "code"},
+    )
+
+    assert answer.model_extra["fusion"]["decision"]["strategy"] == "rank"

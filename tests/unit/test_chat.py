@@ -395,3 +395,10 @@ def test_an_error_inside_an_answer_is_handed_back():
 def test_what_is_no_answer_fails_in_one_way(data):
     with pytest.raises(msgspec.MsgspecError):
         read_answer(data, complete=False)
+
+
+def test_a_prompts_size_is_that_of_its_tools_as_well():
+    tools = [{"type": "function", "function": {"name": "f", "description": "x" * 3000}}]
+    plain = ChatRequest.build("m", [{"role": "user", "content": "?"}])
+
+    assert plain.replace(tools=tools).prompt_bytes > plain.prompt_bytes + 3000

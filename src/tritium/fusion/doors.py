@@ -15,6 +15,7 @@ from tritium.chat import ChatRequest
 from tritium.errors import InvalidRequest
 from tritium.fusion.fusion import Fusion
 from tritium.fusion.openrouter_forms import FUSION_TOOL, Plugin, ServerTool, read_form
+from tritium.fusion.presets import with_preset
 from tritium.fusion.quote import Quote
 from tritium.fusion.roster import Roster
 from tritium.model import Answer, Call, Model
@@ -137,7 +138,7 @@ class Doored:
 
     def _behind(self, request: ChatRequest) -> tuple[Model, ChatRequest]:
         """Who answers, and the request as it has it."""
-        plain, options, own = _without_doors(request, self.doors), self.doors.options, request.body.fusion or {}
+        plain, options, own = _without_doors(request, self.doors), self.doors.options, _own_options(request)
         if isinstance(self.model, Fusion):
             named = {"synthesizer": options["judge"]} if "judge" in options else {}
             return self.model, plain.replace(fusion={**named, **options, **own})
@@ -145,6 +146,12 @@ class Doored:
             return self.model, plain.replace(fusion=None)
         roles = {"judge": request.model, "synthesizer": request.model, "mode": "tool"}
         return self._fusion, plain.replace(fusion={**roles, **options, **own})
+
+
+def _own_options(request: ChatRequest) -> dict[str, Any]:
+    """The request's own, with what its preset stands for: that counts over the doors' as well."""
+    given = request.body.fusion or {}
+    return with_preset(given, where="fusion", error=lambda said: InvalidRequest(said, param="fusion"))
 
 
 def _without_doors(request: ChatRequest, doors: Doors) -> ChatRequest:

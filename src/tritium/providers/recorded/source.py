@@ -77,8 +77,7 @@ def usage_of(response: Response, request: ChatRequest) -> Usage:
     """The recorded tokens; a quarter of the characters where there are none, as of a provider that doesn't say."""
     read, said = response.input_tokens, response.output_tokens
     if read is None:
-        tools = request.fields.get("tools")
-        read = -(-(request.prompt_bytes + (len(bytes(tools)) if tools else 0)) // CHARACTERS_PER_TOKEN)
+        read = -(-request.prompt_bytes // CHARACTERS_PER_TOKEN)
     if said is None:
         said = -(-_characters(response) // CHARACTERS_PER_TOKEN)
     estimated = None in (response.input_tokens, response.output_tokens)
