@@ -121,10 +121,8 @@ class ChatRequest:
             if named is None:
                 raise invalid_field(error) from None
             return cls.decode(named)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InvalidRequest(f"The body is not valid JSON: {error}. Send one JSON object.") from None
-        except RecursionError:
-            raise InvalidRequest("The body is nested too deeply. Send flatter JSON.") from None
+        except UNREADABLE as error:
+            raise unreadable(error) from None
 
     @classmethod
     def build(cls, model: str, messages: Sequence[Mapping[str, Any] | Message], **parameters: Any) -> ChatRequest:
@@ -217,6 +215,19 @@ def _with_model(data: bytes) -> bytes | None:
     if model is None or "model" in fields:
         return None
     return _encode({**fields, "model": model})
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a body raises; `unreadable` says it to the caller."""
+
+
+def unreadable(error: Exception) -> InvalidRequest:
+    """What is wrong with a body that can't be read, in any dialect."""
+    if isinstance(error, msgspec.ValidationError):
+        return invalid_field(error)
+    if isinstance(error, RecursionError):
+        return InvalidRequest("The body is nested too deeply. Send flatter JSON.")
+    return InvalidRequest(f"The body is not valid JSON: {error}. Send one JSON object.")
 
 
 def invalid_field(error: msgspec.ValidationError) -> InvalidRequest:

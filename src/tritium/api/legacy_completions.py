@@ -18,7 +18,7 @@ from tritium.api.errors import Dialect, error_object, render_error
 from tritium.api.metadata import answer_with_metadata, wants_metadata
 from tritium.api.session import in_session
 from tritium.api.visit import Visit
-from tritium.chat import ChatRequest, Choice, Chunk, Completion, Delta, invalid_field
+from tritium.chat import UNREADABLE, ChatRequest, Choice, Chunk, Completion, Delta, unreadable
 from tritium.errors import InvalidRequest, TritiumError
 from tritium.gateway import Account
 
@@ -65,12 +65,8 @@ def read_prompt(data: bytes) -> ChatRequest:
     """
     try:
         body, fields = _decode_body(data), _decode_fields(data)
-    except msgspec.ValidationError as error:
-        raise invalid_field(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}. Send one JSON object.") from None
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply. Send flatter JSON.") from None
+    except UNREADABLE as error:
+        raise unreadable(error) from None
     _refuse_raw_text(body)
     message = {"role": "user", "content": _prompt(body.prompt)}
     others = {name: value for name, value in fields.items() if name not in PromptBody.__struct_fields__}

@@ -12,8 +12,7 @@ from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tritium.chat import Usage, invalid_field
-from tritium.errors import InvalidRequest
+from tritium.chat import UNREADABLE, Usage, unreadable
 
 Positive = Annotated[int, Meta(ge=1)]
 
@@ -93,12 +92,8 @@ class VectorRequest(Generic[Body]):
         """
         try:
             return cls(msgspec.json.decode(data, type=dict[str, Raw]), msgspec.json.decode(data, type=kind))
-        except msgspec.ValidationError as error:
-            raise invalid_field(error) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InvalidRequest(f"The body is not valid JSON: {error}. Send one JSON object.") from None
-        except RecursionError:
-            raise InvalidRequest("The body is nested too deeply. Send flatter JSON.") from None
+        except UNREADABLE as error:
+            raise unreadable(error) from None
 
     def changed(self, change: Callable[[Any], Any]) -> VectorRequest[Body]:
         """The request with what it has read changed: `change` gets the input, the query, the documents, and returns

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 
 from tritium.api.messages.blocks import Block, BlockMessage, cache_control, chat_messages, system_message
 from tritium.api.messages.tools import ToolChoice, chat_tool_choice, chat_tools
-from tritium.chat import ChatRequest, invalid_field
+from tritium.chat import UNREADABLE, ChatRequest, unreadable
 from tritium.errors import InvalidRequest
 
 _DROPPED = {
@@ -94,12 +94,8 @@ def read_request(data: bytes) -> ChatRequest:
     """
     try:
         body, fields = _decode_body(data), _decode_fields(data)
-    except msgspec.ValidationError as error:
-        raise invalid_field(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}. Send one JSON object.") from None
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply. Send flatter JSON.") from None
+    except UNREADABLE as error:
+        raise unreadable(error) from None
     _refuse_anthropics_own(body)
     known = {*MessagesBody.__struct_fields__, *_DROPPED}
     others = {name: value for name, value in fields.items() if name not in known and bytes(value) != b"null"}

@@ -13,7 +13,7 @@ from msgspec import Meta, Raw, Struct
 
 from tritium.api.responses.input import read_input
 from tritium.api.responses.tools import Offer, ToolChoice, read_offer
-from tritium.chat import ChatRequest, invalid_field
+from tritium.chat import UNREADABLE, ChatRequest, unreadable
 from tritium.errors import InvalidRequest
 
 
@@ -111,12 +111,8 @@ def read_request(data: bytes) -> Asked:
 def _decode(data: bytes) -> tuple[Body, dict[str, Raw]]:
     try:
         return _decode_body(data), _decode_fields(data)
-    except msgspec.ValidationError as error:
-        raise invalid_field(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}. Send one JSON object.") from None
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply. Send flatter JSON.") from None
+    except UNREADABLE as error:
+        raise unreadable(error) from None
 
 
 def _refuse_state(body: Body) -> None:
